@@ -17,6 +17,15 @@ if TYPE_CHECKING:
     from netspec.trainer.trained.exporting import Exported
 
 
+def _no_device(context: click.Context, option: click.Parameter, value: str | None) -> None:
+    """Other commands on a run take a device, so that it is asked for here, too."""
+    if value is not None:
+        raise UsageError(
+            f"`--device {value}`: a file is made, and held against the run, on the CPU, and the program that loads it "
+            "says where it runs; leave `--device` out"
+        )
+
+
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--to", type=click.Choice(["onnx", "pt2"]), help="The form; else what the ending of FILE says.")
@@ -29,6 +38,7 @@ if TYPE_CHECKING:
 @click.option("--without-preprocessing", is_flag=True, help="The net alone, from its input tensor.")
 @click.option("--verify/--no-verify", default=None,
               help="Hold the file against the run's own predictions; if not given, where that can be run.")  # fmt: skip
+@click.option("--device", hidden=True, expose_value=False, callback=_no_device)
 @format_option("text", "json")
 @plugin_option
 def command(

@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 @click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), metavar="N", show_default="0",
               help="Of the draws.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="PATH",
-              help="Write a table with what is said of its rows; or, into a folder, masks.")  # fmt: skip
+              help="Of a table, the file (.csv, .tsv, .parquet) of its rows with what is said of them; of pictures, "
+              "the folder of the masks.")  # fmt: skip
 @click.option("--best", is_flag=True, help="The best checkpoint in place of the weights at the end.")
 @click.option("--device", default="auto", show_default=True, metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")
 @format_option("text", "json")
@@ -106,9 +107,7 @@ def command(
 
 def _write(trained: Trained, files: Sequence[Path], output: Path) -> None:
     """Write a table with what the run says of its rows; or, into a directory, a picture for each picture."""
-    from netspec.trainer.data.frames import ENDINGS
-
-    if output.suffix.lower() not in ENDINGS:
+    if not trained.recipe.data.tabular:
         from netspec.trainer.trained.drawn import predict_pictures
 
         if not files:
@@ -119,7 +118,7 @@ def _write(trained: Trained, files: Sequence[Path], output: Path) -> None:
     from netspec.trainer.trained.tabulated import predict_table
 
     if len(files) != 1:
-        raise UsageError(f"`--output` is for the rows of one table, and {len(files)} files are named")
+        raise UsageError(f"`--output` is for the rows of one table, and {len(files) or 'no'} files are named")
     if output.parent != Path() and not output.parent.is_dir():
         raise no_directory(output)
     click.echo(f"{output} ({plural(predict_table(trained, files[0], output, _warn), 'row')})")

@@ -72,7 +72,7 @@ def command(
     from netspec.trainer.machine.processes import speaks
 
     if folds is not None:
-        beside = dry_run or resume is not None or auto_resume or max_steps is not None
+        beside = dry_run or force or resume is not None or auto_resume or max_steps is not None
         return _folds(net, folds, run, beside, quiet, options)
     if autotune:
         from netspec.trainer.jobs.tune import autotune as tune
@@ -105,7 +105,7 @@ def _folds(net: Net, folds: int, run: Path | None, beside: bool, quiet: bool, op
     """Train once for each fold, and show the figures together."""
     if beside:
         raise UsageError("`--folds` goes on by itself where it is called again with the same `--run`: give it without "
-                         "`--resume`, `--auto-resume`, `--max-steps` and `--dry-run`")  # fmt: skip
+                         "`--resume`, `--auto-resume`, `--force`, `--max-steps` and `--dry-run`")  # fmt: skip
     from netspec.trainer.errors import Interrupted
     from netspec.trainer.jobs.folds import cross_validate
     from netspec.trainer.machine.processes import speaks

@@ -254,6 +254,11 @@ value sets its first obvious argument, `Resize: 224`.
 the spec may hold another `train`.
 - `best` is validation_accuracy if the loss is one of classes and validation_loss otherwise, as of several and of text;
 without validation data there is no best checkpoint, and neither `early_stopping` nor `ReduceLROnPlateau` is allowed.
+- `netspec train SPEC --folds 5 --run cv` is a cross-validation: five runs, `cv/fold-1` to `cv/fold-5`, of which each
+holds out another fifth of the training set, and `cv/folds.csv` with the figures of each, their mean and deviation.
+`netspec runs --in cv` lists them; `eval`, `predict` and `export` take one of them, as `netspec predict cv/fold-1 …`.
+The same command completes what was interrupted; with other data or another recipe it says what differs and trains
+nothing.
 - `no_decay`, `freeze` and the `parameters` of `groups` are patterns. One with a dot is a shell glob over the key in
 the `state_dict`: `"0.*"`, `"*.bias"`. One without is a parameter's own name (`bias`), a type of layer (`Linear`), or
 `norm` for all normalisation layers. A tied parameter has several keys, and a pattern that matches any of them matches

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -32,6 +32,23 @@ class Interrupted(NetspecError):
         self.step = step
         self.by_signal = by_signal
         super().__init__(f"{signal}: stopped after step {step}, checkpoint written; go on with `{resume}`")
+
+
+class AnotherRun(UsageError):
+    """What is to go on with a run differs from what the run was trained with: `path` is its directory, `differences`
+    say in what."""
+
+    def __init__(self, path: Path, differences: Sequence[str]) -> None:
+        self.path, self.differences = path, tuple(differences)
+        super().__init__(
+            f"{path} is not this run:\n{self.listed}\n"
+            f"resume with what it was trained with, start a new run, or insist with {option('force', True)}"
+        )
+
+    @property
+    def listed(self) -> str:
+        """The differences, a line each."""
+        return "\n".join(f"  {text}" for text in self.differences)
 
 
 class CallbackFailed(UsageError):

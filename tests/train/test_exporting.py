@@ -343,6 +343,13 @@ def test_wrong_uses_are_told(tmp_path: Path, folder: Path) -> None:
         assert words in str(done.exception)
 
 
+def test_a_device_is_for_the_program_that_loads_the_file(folder: Path) -> None:
+    told = command("export", folder, "--to", "onnx", "--device", "cuda")
+    assert isinstance(told.exception, UsageError)
+    assert "on the CPU, and the program that loads it says where it runs; leave `--device` out" in str(told.exception)
+    assert "--device" not in command("export", "--help").output
+
+
 def test_a_run_without_weights_is_told(tmp_path: Path) -> None:
     run = made(f"{{input: [8], layers: [Linear: 4], {RECIPE}}}", tmp_path)
     (run / "model.safetensors").unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from statistics import mean, stdev
@@ -107,6 +108,60 @@ def test_what_has_no_folds_is_refused(spec: str, folds: int, words: str, tmp_pat
 def test_options_that_are_for_one_run_are_refused_beside_folds(tmp_path: Path) -> None:
     spec = tmp_path / "plain.yaml"
     spec.write_text(SPEC)
-    for words in (("--max-steps", "3"), ("--dry-run",)):
+    for words in (("--max-steps", "3"), ("--dry-run",), ("--force",)):
         told = invoke(cli, "train", spec, "--folds", "3", *words)
         assert isinstance(told.exception, UsageError) and "--folds" in str(told.exception)
+
+
+def rows_in(path: Path, count: int) -> None:
+    rows = torch.rand(count, 3, generator=torch.Generator().manual_seed(0)).tolist()
+    path.write_text("a,b,price\n" + "".join(f"{a},{b},{c}\n" for a, b, c in rows))
+
+
+TABLE = """input: [2]
+layers: [Linear: 1]
+train:
+  data: {table: {train: a.csv, target: price}}
+  batch_size: 8
+  epochs: 1
+  optimizer: SGD
+  loss: MSELoss
+"""
+
+
+def test_folds_of_another_training_are_refused_with_what_differs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("polars")
+    monkeypatch.chdir(tmp_path)
+    rows_in(Path("a.csv"), 20)
+    Path("s.yaml").write_text(TABLE)
+
+    def told(folds: int, *words: str) -> str:
+        done = invoke(cli, "train", "s.yaml", "--folds", folds, "--run", "cv", "-q", "--no-report", *words)
+        return str(done.exception or "")
+
+    assert told(4) == ""
+    table = Path("cv/folds.csv").read_text()
+    assert "`cv` holds more folds than `--folds 3`, such as `fold-4`" in told(3)
+    assert "`train.validation` was 0.25 and is 0.2" in told(5)
+    assert not Path("cv/folds.csv").exists()  # as those of five there are none
+    assert told(4) == "" and Path("cv/folds.csv").read_text() == table
+    assert "`train.epochs` was 1 and is 2" in told(4, "--set", "train.epochs=2")
+    rows_in(Path("a.csv"), 24)
+    shutil.rmtree("cv/fold-1")
+    message = told(4)
+    assert message.startswith("`cv/fold-2` is a fold of another training:\n  the data set's content is another\n")
+    assert message.endswith("or in another directory, by `--run`")
+    assert sorted(path.name for path in Path("cv").iterdir()) == ["fold-2", "fold-3", "fold-4"]
+
+
+def test_a_directory_of_folds_is_no_run_but_holds_some(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    netspec.cross_validate(small_net(SPEC), folds=3, run="cv", quiet=True, report=False)
+    for words in (("predict", "cv", "--split", "test"), ("eval", "cv"), ("train", "--resume", "cv")):
+        told = str(invoke(cli, *words).exception)
+        listed = "`cv/fold-1`, `cv/fold-2`, `cv/fold-3`; `netspec runs --in cv` lists them"
+        assert told.endswith(f", but it holds runs: give one of them, {listed}")
+    assert "fold-2" in invoke(cli, "runs", "--in", "cv").output
+    assert invoke(cli, "predict", "cv/fold-1", "--split", "test").exit_code == 0

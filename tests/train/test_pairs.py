@@ -189,6 +189,18 @@ def test_predictions_are_written_as_pictures(kind: str, here: Path) -> None:
         assert (written - expected.long()).abs().max() <= (1 if kind == "values" else 0)
 
 
+@pytest.mark.parametrize("name", ["out.csv", "out.PNG", "there"])
+def test_pictures_are_written_into_a_folder_that_is_called_so(name: str, here: Path) -> None:
+    write(here / "p" / "train", 3)
+    run = finish(netspec.loads(spec(PAIRS.replace("}", ", test: null}"), epochs=1)), here / "run").run
+    Path("there").write_text("")
+    told = str(netspec_("predict", run, "p/train/images/p0.png", "-o", name).exception)
+    way = "is a file" if name == "there" else "gives a picture for each picture: name a folder, such as `out`"
+    assert f"`{name}`" in told and way in told
+    assert sorted(path.name for path in here.iterdir()) == ["p", "run", "there"]
+    assert netspec_("predict", run, "p/train/images/p0.png", "-o", "out").exit_code == 0
+
+
 # ---- what is wrong
 
 

@@ -7,6 +7,7 @@ import pty
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -52,6 +53,22 @@ def test_the_speed_is_told_where_it_fits() -> None:
     )
 
 
+PARTS = {f"{part}_{key}": 0.5 for part in ("validation", "test") for key in ("precision", "recall", "mcc", "iou")}
+
+
+def test_the_figure_that_chooses_the_best_epoch_is_in_its_line() -> None:
+    """In front of the others where they fit, and alone where they do not."""
+    one = record(train_accuracy=None, validation_accuracy=None, test_loss=None, test_accuracy=None)
+    wide = replace(one, parts={"validation_mae": 0.25, "validation_r2": 0.75})
+    assert wide.line.startswith("epoch   1  loss 2.6164  val 2.3665 mae 0.2500 r2 0.7500  ")
+    assert wide.line_for("validation_r2").startswith("epoch   1  loss 2.6164  val 2.3665 r2 0.7500 mae 0.2500  ")
+    many = replace(record(), parts=PARTS)
+    assert " mcc " not in many.line
+    line = many.line_for("validation_mcc")
+    assert re.search(r"val 2\.37 0\.10 mcc 0\.50  test", line) and len(line) <= 80
+    assert record().line_for("validation_accuracy") == record().line
+
+
 @given(LOSSES, LOSSES, LOSSES, SHARES, st.floats(0.0, 9999.0))
 def test_no_line_of_an_epoch_is_wider_than_80_columns(
     train: float, validation: float, test: float, share: float, seconds: float
@@ -61,6 +78,7 @@ def test_no_line_of_an_epoch_is_wider_than_80_columns(
         test_accuracy=share, seconds=seconds,
     )  # fmt: skip
     assert len(shown.line) <= 80
+    assert len(replace(shown, parts=PARTS).line_for("validation_mcc")) <= 80
 
 
 @pytest.mark.parametrize(

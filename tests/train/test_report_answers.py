@@ -52,6 +52,14 @@ def test_the_areas_of_ranks_are_those_of_the_definition(tmp_path: Path) -> None:
     assert "<h2>Ranks</h2>" in page and "<h2>Confusion</h2>" in page
 
 
+@pytest.mark.filterwarnings("error")
+def test_classes_that_no_example_has_leave_a_report_without_curves(tmp_path: Path) -> None:
+    x = numbers(0, 20, 5)
+    run = run_of("Linear: 3", "CrossEntropyLoss", x, torch.zeros(20, dtype=torch.int64), tmp_path)
+    ((title, _, pictures),) = sections(run)
+    assert title == "Ranks" and "ROC, with the area below" in pictures[0]
+
+
 def test_residuals_are_told_by_their_mean_and_deviation(tmp_path: Path) -> None:
     x = numbers(0, 100, 4)
     y = x[:, :1] + 0.1 * numbers(1, 100, 1)

@@ -22,7 +22,7 @@ from netspec.diagnostics import NetspecError, ResourceError, UsageError
 from netspec.trainer.errors import NonFinite
 from netspec.trainer.jobs.dry_run import rehearse
 from netspec.trainer.run.checkpoint import checkpoints, newest
-from netspec.trainer.run.directory import find_run
+from netspec.trainer.run.directory import create_run, find_run
 from netspec.trainer.run.overview import compare_text, find_runs
 from netspec.trainer.run.records import Record, read_records, write_records
 from netspec.trainer.setup.options import Options
@@ -137,6 +137,26 @@ def test_two_processes_never_train_the_same_run_and_a_death_lets_go(tmp_path: Pa
         os.kill(other.pid, signal.SIGKILL)
     time.sleep(0.1)
     assert len(finish(small_net(PLAIN), tmp_path / "run").records) == 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no flock")
+def test_a_directory_where_another_process_trains_is_not_to_be_removed(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    (run / "checkpoints").mkdir(parents=True)
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.tex").write_text("")
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(run)], stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
+        with pytest.raises(UsageError, match=rf"another process \({other.pid}\) trains there; name a new directory$"):
+            create_run("plain", run)
+        os.kill(other.pid, signal.SIGKILL)
+    time.sleep(0.1)
+    with pytest.raises(UsageError, match="name a new one, or remove this one, which has no checkpoint"):
+        create_run("plain", run)
+    with pytest.raises(UsageError, match=r"not empty, and holds no run; name a new one$"):
+        create_run("plain", mine)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is full")

@@ -230,6 +230,8 @@ def test_scores_of_a_yes_and_a_no_are_no_values_of_their_column(here: Path) -> N
     data = "table: {train: houses.csv, target: sold, columns: [rooms, kind]}"
     run = finish(netspec.loads(spec(data, "BCEWithLogitsLoss", 5, 1, epochs=1)), here / "run").run
     (here / "new.csv").write_text("rooms,kind\n2,flat\n")
+    told = str(netspec_("predict", run, "new.csv", "-o", "out").exception)
+    assert "its ending is one of .csv, .tsv, .parquet, as in `out.csv`" in told and not Path("out").exists()
     assert netspec_("predict", run, "new.csv").output.splitlines()[1].startswith("  output: ")
 
 

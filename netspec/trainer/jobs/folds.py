@@ -11,12 +11,14 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from netspec.asked import option
 from netspec.diagnostics import UsageError
 from netspec.net import Net
 from netspec.recipe.resolved import Recipe, best_metric
+from netspec.trainer.errors import AnotherRun
 from netspec.trainer.jobs.training import train
 from netspec.trainer.machine.disk import write_atomically
-from netspec.trainer.run.directory import create_run
+from netspec.trainer.run.directory import RunDirectory, create_run
 from netspec.trainer.run.records import Record, figure_text
 from netspec.trainer.run.result import RunResult
 
@@ -71,7 +73,8 @@ def cross_validate(
         The results, and their figures together.
 
     Raises:
-        UsageError: there are too few folds, or the data have validation data of their own.
+        UsageError: there are too few folds, or the data have validation data of their own; or `run` holds folds of
+            another training, with other data or another recipe.
 
     >>> net = netspec.loads(
     ...     "{input: [8], layers: [Linear: 4], train: {data: synthetic, batch_size: 64,"
@@ -87,14 +90,40 @@ def cross_validate(
     place = Path(run) if run is not None else create_run(net.name).path
     if place.exists() and not place.is_dir():
         raise UsageError(f"`{place}` is a file; name a directory for the folds")
-    results: list[RunResult] = []
-    for number, of in enumerate(nets, 1):
-        there = place / _NAME.format(number)
-        where: dict[str, Any] = {"resume": there} if (there / "spec.yaml").is_file() else {"run": there}
-        results.append(train(of, **where, quiet=quiet, **options))
-    found = FoldsResult(place, results)
+    there = _checked(place, folds)
+    results: dict[int, RunResult] = {}
+    for number in sorted(range(1, folds + 1), key=lambda number: number not in there):  # what differs is told at once
+        at = place / _NAME.format(number)
+        where: dict[str, Any] = {"resume": at} if number in there else {"run": at}
+        try:
+            results[number] = train(nets[number - 1], **where, quiet=quiet, **options)
+        except AnotherRun as other:
+            raise UsageError(
+                f"`{other.path}` is a fold of another training:\n{other.listed}\n"
+                f"train the folds with what they began with, or in another directory, by {option('run')}"
+            ) from None
+    found = FoldsResult(place, [results[number] for number in sorted(results)])
     write_atomically(place / _TABLE, _table(found), durable=False)
     return found
+
+
+def _checked(place: Path, folds: int) -> set[int]:
+    """The folds that there are in a directory; their figures together are taken away unless all are finished.
+
+    Raises:
+        UsageError: there are more than `folds`.
+    """
+    runs = {number: place / _NAME.format(number) for number in range(1, folds + 1)}
+    there = {number for number, path in runs.items() if (path / "spec.yaml").is_file()}
+    more = place / _NAME.format(folds + 1)
+    if (more / "spec.yaml").is_file():
+        raise UsageError(
+            f"`{place}` holds more folds than {option('folds', folds)}, such as `{more.name}`; train in another "
+            f"directory, by {option('run')}, or as many folds as it began with"
+        )
+    if len(there) < folds or not all(RunDirectory(path).finished for path in runs.values()):
+        (place / _TABLE).unlink(missing_ok=True)
+    return there
 
 
 def _with_fold(net: Net, fold: int, folds: int) -> Recipe:

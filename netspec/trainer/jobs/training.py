@@ -201,7 +201,8 @@ def _listener(trainer: Trainer, reporter: Reporter | None, stack: ExitStack, *, 
     if reporter is None:
         device = trainer.arithmetic.device
         first = trainer.world.first
-        reporter = choose_reporter(lambda: bytes_text(memory_in_use(device)), quiet) if first else Quiet()
+        followed = trainer.recipe.best or ""
+        reporter = choose_reporter(lambda: bytes_text(memory_in_use(device)), quiet, followed) if first else Quiet()
     stack.callback(reporter.end)
     for note in trainer.data.notes if trainer.world.first else ():
         reporter.note(note)

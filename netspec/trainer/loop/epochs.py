@@ -11,7 +11,6 @@ from typing import Any
 
 from netspec.asked import option
 from netspec.diagnostics import ResourceError, UsageError
-from netspec.recipe.resolved import Recipe, falls
 from netspec.trainer.errors import CallbackFailed, Interrupted, NonFinite, Refusals, alike
 from netspec.trainer.loop.background import Keeper
 from netspec.trainer.loop.callbacks import Callbacks, Event
@@ -23,6 +22,7 @@ from netspec.trainer.machine.undisturbed import frozen_garbage
 from netspec.trainer.measure.evaluation import evaluate
 from netspec.trainer.measure.metrics import Scores
 from netspec.trainer.run.directory import RunDirectory
+from netspec.trainer.run.following import rising
 from netspec.trainer.run.progress import Progress
 from netspec.trainer.run.records import Record, write_records
 from netspec.trainer.run.result import RunResult
@@ -246,14 +246,14 @@ class Training:
         """Update the best epoch and the state of early stopping. True if this epoch is the best so far."""
         recipe, progress = self.trainer.recipe, self.progress
         if (stopping := recipe.early_stopping) is not None:
-            value = _rising(stopping.metric or recipe.best, record, recipe)
+            value = rising(stopping.metric or recipe.best, record, recipe)
             if progress.stopping_best is None or value > progress.stopping_best + stopping.min_delta:
                 progress.stopping_best, progress.waited = value, 0
             else:
                 progress.waited += 1
         if recipe.best is None:
             return False
-        value = _rising(recipe.best, record, recipe)
+        value = rising(recipe.best, record, recipe)
         if progress.best is not None and value <= progress.best:
             return False
         progress.best, progress.best_epoch = value, record.epoch
@@ -390,11 +390,3 @@ class Training:
             examples / self.computing if examples else None,
             memory_in_use(self.trainer.arithmetic.device),
         )
-
-
-def _rising(figure: str | None, record: Record, recipe: Recipe) -> float:
-    """The value of a figure with the sign that makes greater values better; −∞ if it was not measured or is NaN."""
-    value = None if figure is None else record.figure(figure)
-    if figure is None or value is None or math.isnan(value):
-        return -math.inf
-    return -value if falls(figure, recipe.lower) else value

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from netspec.asked import option
-from netspec.diagnostics import UsageError
 from netspec.recipe.resolved import Recipe
+from netspec.trainer.errors import AnotherRun
 from netspec.trainer.loop.agreement import newest_agreed
 from netspec.trainer.loop.state import restore
 from netspec.trainer.run.checkpoint import Checkpoint, best_of, clear_orphans, point, pointed
@@ -64,10 +64,7 @@ def resumed(
         notes.clear()
         other = differences(found.state["identity"], who)
         if other and not force:
-            raise UsageError(
-                f"{directory.path} is not this run:\n" + "\n".join(f"  {text}" for text in other) + "\n"
-                f"resume with what it was trained with, start a new run, or insist with {option('force', True)}"
-            )
+            raise AnotherRun(directory.path, other)
         notes.extend(_of_another_machine(found.state["versions"], facts))
         return restore(trainer, found, notes.append, directory.path), bool(other)
 

@@ -20,6 +20,7 @@ from netspec.emit.yaml import expand
 from netspec.net import Net
 from netspec.recipe.base import DataSet
 from netspec.trainer.machine.disk import disk_error, write_atomically
+from netspec.trainer.run.lock import holder_of
 
 
 @dataclass(frozen=True)
@@ -244,18 +245,24 @@ def create_run(name: str, path: Path | None = None, parent: Path = Path("runs"),
             if anew and run.checkpoints.is_dir() and not run.begun:
                 return run
             if any(path.iterdir()):
-                mend = (
-                    f"or go on with {option('resume', path)}"
-                    if run.begun
-                    else "or remove this one, which has no checkpoint"
-                )
-                raise UsageError(f"{option('run', path)}: the directory is not empty; name a new one, {mend}")
+                raise UsageError(f"{option('run', path)}: {_not_free(path)}")
         (path / "checkpoints").mkdir()
     except (FileExistsError, NotADirectoryError):
         raise UsageError(f"{option('run', path)}: a file is in the way; name a new directory") from None
     except OSError as error:
         raise disk_error(error, path or parent, 0) from None
     return RunDirectory(path)
+
+
+def _not_free(path: Path) -> str:
+    """What to do about a directory that is not empty, as the end of a message."""
+    if (holder := holder_of(path)) is not None:
+        return f"another process ({holder}) trains there; name a new directory"
+    if any((path / "checkpoints").glob("step-*[0-9]")):
+        return f"the directory is not empty; name a new one, or go on with {option('resume', path)}"
+    if (path / "checkpoints").is_dir():
+        return "the directory is not empty; name a new one, or remove this one, which has no checkpoint"
+    return "the directory is not empty, and holds no run; name a new one"
 
 
 def _next_free(parent: Path, name: str) -> Path:
@@ -293,8 +300,24 @@ def find_run(path: Path) -> RunDirectory:
         if not there
     ]
     if missing:
-        raise UsageError(f"`{path}` is no run directory: it has no {' and no '.join(missing)}")
+        raise UsageError(f"`{path}` is no run directory: it has no {' and no '.join(missing)}{_runs_in(path)}")
     return run
+
+
+def _runs_in(path: Path) -> str:
+    """What to give in place of a directory that holds runs, as the end of a message: the folds of a cross-validation,
+    the trials of a sweep."""
+    names = sorted((child.name for child in path.iterdir() if (child / "spec.yaml").is_file()), key=_numbered)
+    if not names:
+        return ""
+    listed = ", ".join(f"`{path / name}`" for name in names[:3]) + (f" to `{path / names[-1]}`" * (len(names) > 3))
+    return f", but it holds runs: give one of them, {listed}; `netspec runs --in {path}` lists them"
+
+
+def _numbered(name: str) -> tuple[str, int]:
+    """The order of names that end with a number."""
+    head = name.rstrip("0123456789")
+    return head, int(name[len(head) :] or 0)
 
 
 def _near(path: Path) -> Path | None:

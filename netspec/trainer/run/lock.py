@@ -39,9 +39,9 @@ def locked(path: Path) -> Generator[None]:
         os.write(handle, number)
         os.ftruncate(handle, len(number))
     except BlockingIOError:
-        holder = os.read(handle, 32).decode(errors="replace").strip()
+        holder = _noted(handle)
         os.close(handle)
-        raise UsageError(f"`{path}` is being trained by another process ({holder or 'of unknown number'})") from None
+        raise UsageError(f"`{path}` is being trained by another process ({holder})") from None
     except OSError as error:  # an error of the disk, or a file system without locks
         os.close(handle)
         raise disk_error(error, file, len(str(os.getpid()))) from None
@@ -49,4 +49,31 @@ def locked(path: Path) -> Generator[None]:
         yield
     finally:
         fcntl.flock(handle, fcntl.LOCK_UN)  # closing would not do where a program's own loader has forked workers
+        os.close(handle)
+
+
+def _noted(handle: int) -> str:
+    return os.read(handle, 32).decode(errors="replace").strip() or "of unknown number"
+
+
+def holder_of(path: Path) -> str | None:
+    """The number of the process that trains a run now; None if none does, or where that is not known."""
+    if sys.platform == "win32":  # has no flock
+        return None
+    import fcntl
+
+    try:
+        handle = os.open(path / "checkpoints" / ".lock", os.O_RDWR)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _noted(handle)
+    except OSError:
+        return None
+    else:
+        fcntl.flock(handle, fcntl.LOCK_UN)
+        return None
+    finally:
         os.close(handle)

@@ -17,7 +17,8 @@ from netspec.trainer.run.records import Record, as_json, figure_text, read_recor
 from netspec.trainer.run.trial import TrialFile
 from netspec.writing import shown
 
-_FIGURES = tuple(f"{part}_{quantity}" for quantity in ("loss", "accuracy") for part in ("train", "validation", "test"))
+_PARTS = ("train", "validation", "test")
+_FIGURES = tuple(f"{part}_{quantity}" for quantity in ("loss", "accuracy") for part in _PARTS)
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,9 @@ def list_text(runs: Sequence[Run], parent: Path, width: int) -> str:
     columns = _columns(runs)
     names = [str(run.path) for run in runs]
     longest = max(3, *(len(name) for name in names))
-    for name, most in _DISPENSABLE.items():
+    kept = {str(run.settings.get("best")) for run in runs}
+    others = [name for name in reversed(columns) if name in _own_columns(runs) and name not in kept]
+    for name, most in (_DISPENSABLE | dict.fromkeys(sorted(others, key=_by_part), 16)).items():
         if min(longest, most) + _width(columns.values()) > width:
             columns.pop(name, None)
     first = min(longest, max(width - _width(columns.values()), 3))
@@ -161,6 +164,16 @@ def list_text(runs: Sequence[Run], parent: Path, width: int) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
+def _own_columns(runs: Sequence[Run]) -> set[str]:
+    """The columns of the metrics of recipes."""
+    return {name for run in runs if run.records for name in run.records[-1].parts}
+
+
+def _by_part(name: str) -> int:
+    """Figures of the training and the test data are left out before those of the validation data."""
+    return ("train", "test", "validation").index(name.partition("_")[0])
+
+
 def _columns(runs: Sequence[Run]) -> dict[str, list[str]]:
     """Name of a column → its two headings and its cell for each run."""
     columns = {"epochs": ["", "epochs", *(f"{len(run.records)}/{run.settings.get('epochs', '?')}" for run in runs)]}
@@ -168,6 +181,10 @@ def _columns(runs: Sequence[Run]) -> dict[str, list[str]]:
     for part, names in _LIST.items():
         for name, word in zip(names, ("loss", "acc"), strict=True):
             columns[name] = [part if word == "loss" else "", word, *(_last(last, name) for last in lasts)]
+        whole = names[0].partition("_")[0]
+        own = dict.fromkeys(key for last in lasts if last is not None for key, _ in last.own(whole))
+        for key in own:
+            columns[f"{whole}_{key}"] = ["", key, *(_last(last, f"{whole}_{key}") for last in lasts)]
     columns["seconds"] = ["", "seconds", *(f"{run.seconds:.1f}" for run in runs)]
     speeds = (f"{last.examples_per_second:,.0f}" if last else "" for last in lasts)
     columns["examples_per_second"] = ["", "examples/s", *speeds]
@@ -176,7 +193,7 @@ def _columns(runs: Sequence[Run]) -> dict[str, list[str]]:
 
 
 def _last(last: Record | None, name: str) -> str:
-    return "" if last is None else figure_text(getattr(last, name))
+    return "" if last is None else figure_text(last.figure(name))
 
 
 def _width(columns: Iterable[Sequence[str]]) -> int:
@@ -192,10 +209,12 @@ def compare_text(runs: Sequence[Run], width: int, offer: Offer = OWN) -> str:
     rows: list[tuple[str, ...]] = [("net", *(run.name for run in runs))]
     rows.append(("parameters", *("?" if run.params is None else f"{run.params:,}" for run in runs)))
     rows.append(("epochs", *(str(len(run.records)) for run in runs)))
-    for name in _FIGURES:
-        values = [getattr(run.records[-1], name) if run.records else None for run in runs]
+    lasts = [run.records[-1] for run in runs if run.records]
+    own = dict.fromkeys(f"{part}_{key}" for part in _PARTS for last in lasts for key, _ in last.own(part))
+    for name in (*_FIGURES, *own):
+        values = [run.records[-1].figure(name) if run.records else None for run in runs]
         if any(value is not None for value in values):
-            rows.append((name.replace("_", " "), *(figure_text(value) for value in values)))
+            rows.append((name.replace("_", " ", 1), *(figure_text(value) for value in values)))
     rows.append(("seconds", *(f"{run.seconds:.1f}" for run in runs)))
     rows.append(("device", *(run.device for run in runs)))
     for key in sorted({key for run in runs for key in run.options}):

@@ -12,7 +12,7 @@ from typing import Any, Final
 from netspec.diagnostics import UsageError, did_you_mean
 from netspec.layers import OWN, Offer
 from netspec.space.axes import label, value_text
-from netspec.space.measure import direction_of
+from netspec.space.measure import PARTS, direction_of
 from netspec.trainer.run.overview import Run, differing
 from netspec.trainer.run.records import COLUMNS, figure_text, is_rate
 
@@ -25,7 +25,7 @@ _OWN: Final[Mapping[str, Callable[[Run], Any]]] = {
     "state": lambda run: run.trial.get("state") or run.state or "finished",
 }
 """Keys of a run that are neither of its records, nor of its recipe, nor of a sweep."""
-_CONDITION: Final = re.compile(r"\s*([\w./]+)\s*(<=|>=|!=|==|=|<|>)\s*(.+?)\s*")
+_CONDITION: Final = re.compile(r"\s*([\w./]+)\s*(<=|>=|!=|==|=|<|>)\s*([^\s<>=!].*?)\s*")
 _COMPARED: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "<": lambda a, b: a < b, "<=": lambda a, b: a <= b, ">": lambda a, b: a > b, ">=": lambda a, b: a >= b,
     "=": lambda a, b: a == b, "==": lambda a, b: a == b, "!=": lambda a, b: a != b,
@@ -35,7 +35,8 @@ _DEFAULT: Final = ("validation_accuracy", "validation_loss", "test_accuracy", "t
 
 def value_of(run: Run, key: str) -> Any:
     """What a run has under a key: a column of its last record, a value that a sweep gave it, a key of its recipe with
-    or without `train.` in front, or `params`, `epochs`, `seconds`, `name`, `trial`, `state`. None if nothing."""
+    or without `train.` in front, or `params`, `epochs`, `seconds`, `name`, `trial`, `state`. Of a column the part of
+    the data may be left out, `mcc` for `validation_mcc`. None if nothing."""
     if key in _OWN:
         return _OWN[key](run)
     if run.records and (figure := run.records[-1].figure(key)) is not None:
@@ -45,9 +46,26 @@ def value_of(run: Run, key: str) -> Any:
     plain = key.removeprefix("train.")
     if plain in run.settings:
         return run.settings[plain]
+    if run.records and (column := _column(run, key)) is not None:
+        return run.records[-1].figure(column)
     ends = [name for name in (*run.point, *run.settings) if name.rpartition(".")[2] == key]
     found = {**run.settings, **run.point}
     return found[ends[0]] if ends else None
+
+
+def _column(run: Run, key: str) -> str | None:
+    """The column of a run's records that a key names without the part of the data: of validation data, or the only
+    one. None if there is none, or one of several parts."""
+    row = run.records[-1]
+    found = [name for part in PARTS if row.figure(name := f"{part}_{key}") is not None]
+    return found[0] if found and (len(found) == 1 or found[0].startswith("validation_")) else None
+
+
+def _whole(runs: Sequence[Run], key: str) -> str:
+    """The column that a key names in the runs, or the key itself."""
+    if any(key in run.settings or key in run.point for run in runs):
+        return key
+    return next((name for run in runs if run.records and (name := _column(run, key)) is not None), key)
 
 
 def lower_of(runs: Sequence[Run]) -> frozenset[str]:
@@ -84,6 +102,7 @@ def sorted_runs(runs: Sequence[Run], key: str, *, reverse: bool = False) -> list
     """The runs in the order of a key: the best first of a metric, the least first of anything else. Those that have
     nothing under it stand at the end."""
     need_key(runs, key, f"--sort {key}")
+    key = key if any(run.records and run.records[-1].figure(key) is not None for run in runs) else _whole(runs, key)
     is_figure = any(run.records and run.records[-1].figure(key) is not None for run in runs)
     falling = (is_figure and key in _figures(runs) and direction_of(key, lower_of(runs)) == "maximize") != reverse
     known = [run for run in runs if _is_comparable(value_of(run, key))]
@@ -116,15 +135,16 @@ def picked(runs: Sequence[Run], conditions: Sequence[str]) -> list[Run]:
         match = _CONDITION.fullmatch(condition)
         if match is None:
             raise UsageError(
-                f"--where '{condition}': write a key, a comparison and a value, as in --where 'params<100000'"
+                f"--where '{condition}': this is no condition, which is a key, a comparison (<, <=, >, >=, ==, !=) and "
+                "a value, as in --where 'params<100000' or --where 'optimizer.SGD.lr==0.1'"
             )
         key, sign, text = match.groups()
         need_key(runs, key, f"--where '{condition}'")
-        found = [run for run in found if _meets(value_of(run, key), sign, text)]
+        found = [run for run in found if _meets(value_of(run, key), sign, text, condition)]
     return found
 
 
-def _meets(value: Any, sign: str, text: str) -> bool:
+def _meets(value: Any, sign: str, text: str, condition: str) -> bool:
     if value is None:
         return False
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -133,7 +153,9 @@ def _meets(value: Any, sign: str, text: str) -> bool:
     try:
         number = float(text.replace("_", ""))
     except ValueError:
-        raise UsageError(f"--where: `{text}` is compared with {value_text(value)}, and is no number") from None
+        raise UsageError(
+            f"--where '{condition}': `{text}` is no number, and a run has {value_text(value)} there"
+        ) from None
     return _COMPARED[sign](value, number)
 
 

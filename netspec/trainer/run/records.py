@@ -80,16 +80,25 @@ class Record:
     def line(self) -> str:
         """The record as one line of at most 80 columns: with the speed if it fits, and with fewer digits if numbers are
         long."""
+        return self.line_for("")
+
+    def line_for(self, followed: str) -> str:
+        """The same with a column that stands in front of the others of its kind, and is there if they do not fit:
+        `validation_f1`, by which the best epoch is chosen."""
         measured = [name for name in ("train", "validation", "test") if getattr(self, f"{name}_loss") is not None]
-        ways = ((measured, 9), (measured, 1), (measured[-1:], 9), (measured[-1:], 1), ((), 0))
-        lines = (self._line(digits, of, most) for some in ((4, 3, 2), (1,)) for of, most in ways for digits in some)
+        part, _, first = followed.partition("_")
+        last = [part] if followed in self.parts and part in measured else measured[-1:]
+        ways = ((measured, 9), (measured, 1), (last, 9), (last, 1), ((), 0))
+        lines = (
+            self._line(digits, of, most, first) for some in ((4, 3, 2), (1,)) for of, most in ways for digits in some
+        )
         line = next((line for line in lines if len(line) <= _COLUMNS), self._line(1, (), 0))
         speed = f"  {self.examples_per_second:,.0f} examples/s"
         return line + speed if len(line + speed) <= _COLUMNS else line
 
-    def _line(self, digits: int, of: Sequence[str], most: int) -> str:
+    def _line(self, digits: int, of: Sequence[str], most: int, first: str = "") -> str:
         """With the accuracies of each output on the parts of the data `of`, if there are several, and with at most so
-        many of the other metrics. A text has the perplexity in place of the accuracy."""
+        many of the other metrics, beginning with `first`. A text has the perplexity in place of the accuracy."""
         parts = [f"epoch {self.epoch:>3}"]
         quantity, says = ("perplexity", " perplexity ") if self.quantity == "perplexity" else ("accuracy", " acc ")
         for name, word in (("train", "loss"), ("validation", "val"), ("test", "test")):
@@ -102,12 +111,13 @@ class Record:
                     found = [(key.removeprefix(start), v) for key, v in self.parts.items() if key.startswith(start)]
                     behind = "".join(f" {label} {figure_text(value, digits)}" for label, value in found)
                 if name in of:
-                    behind += "".join(f" {key} {figure_text(value, digits)}" for key, value in self._own(name)[:most])
+                    own = sorted(self.own(name), key=lambda found: found[0] != first)[:most]
+                    behind += "".join(f" {key} {figure_text(value, digits)}" for key, value in own)
                 parts.append(f"{word} {figure_text(loss, digits)}{behind}")
         seconds = f"{self.seconds:.1f}" if self.seconds < 99.95 else f"{self.seconds:.0f}"
         return "  ".join([*parts, f"{seconds} s"])
 
-    def _own(self, part: str) -> list[tuple[str, float | None]]:
+    def own(self, part: str) -> list[tuple[str, float | None]]:
         """What the metrics of the recipe and of a program measured on a part of the data, those of classes left out."""
         found = [(key.removeprefix(f"{part}_"), v) for key, v in self.parts.items() if key.startswith(f"{part}_")]
         heads = Counter(key.partition(".")[0] for key, _ in found)

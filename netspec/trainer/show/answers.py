@@ -79,7 +79,10 @@ def _ranks(found: Answers, names: Sequence[str], *, dark: bool) -> str:
             axis.set_ylabel(up)
             axis.set_xlim(-0.02, 1.02)
             axis.set_ylim(-0.02, 1.02)
-            axis.legend(frameon=False, fontsize=8)
+            if axis.get_legend_handles_labels()[
+                0
+            ]:  # of a class or label that every example has, or none, there is no curve
+                axis.legend(frameon=False, fontsize=8)
 
     return plotted(draw, 2, dark=dark)
 

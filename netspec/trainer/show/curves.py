@@ -107,7 +107,8 @@ def _draw(axis: Any, records: Sequence[Record], quantity: str, *, dark: bool) ->
     axis.set_xlabel("epoch")
     axis.set_title(quantity, loc="left")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.legend(frameon=False)
+    if axis.get_legend_handles_labels()[0]:
+        axis.legend(frameon=False)
 
 
 def write_curves(path: Path, records: Sequence[Record], title: str) -> None:

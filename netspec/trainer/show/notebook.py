@@ -23,8 +23,8 @@ def in_notebook() -> bool:
 class Notebook:
     """A `Reporter` with one output that is updated in place. Plain HTML, so that no widgets need to be installed."""
 
-    def __init__(self, memory: Callable[[], str]) -> None:
-        self._pace = Pace(memory)
+    def __init__(self, memory: Callable[[], str], followed: str = "") -> None:
+        self._pace, self._followed = Pace(memory), followed
         self._records: list[Record] = []
         self._notes: list[str] = []
         self._bar = self._curves = ""
@@ -67,7 +67,7 @@ class Notebook:
         self._draw()
 
     def _draw(self) -> None:
-        lines = escape("\n".join([*self._notes, *(record.line for record in self._records)]))
+        lines = escape("\n".join([*self._notes, *(record.line_for(self._followed) for record in self._records)]))
         display: Any = sys.modules["IPython"].display
         page = display.HTML(f'<pre style="white-space: pre-wrap">{lines}</pre>{self._bar}{self._curves}')
         if self._shown is None:

@@ -19,6 +19,7 @@ from netspec.drawing.page import Sheet
 from netspec.drawing.styles import picture
 from netspec.drawing.theme import ThemeName
 from netspec.net import Net
+from netspec.recipe.resolved import Recipe
 from netspec.table import summary_csv
 from netspec.trainer.machine.disk import write_atomically
 from netspec.trainer.machine.host import rows as matrix
@@ -26,6 +27,7 @@ from netspec.trainer.measure.answers import Answers
 from netspec.trainer.measure.confusion import commonest
 from netspec.trainer.measure.evaluation import Examination, WrongAnswer
 from netspec.trainer.run.directory import RunDirectory
+from netspec.trainer.run.following import best_epoch
 from netspec.trainer.run.records import COLUMNS, Record, columns_of, figure_text, is_rate, read_records
 from netspec.trainer.show.answers import answer_sections
 from netspec.trainer.show.curves import SHOWN, draw_curves
@@ -69,7 +71,7 @@ def make_report(
     curves = [draw_curves(records, net.name, dark=dark).encode() for dark in (False, True)]
     sections = [
         _section("Curves", _in_both_schemes(curves, SHOWN), "whole"),
-        _section("Epochs", _epochs(records)),
+        _section("Epochs", _epochs(records, net.recipe)),
     ]
     if found is not None:
         sections += [
@@ -171,15 +173,22 @@ def _figures(records: Sequence[Record], run: RunDirectory) -> str:
     )
 
 
-def _epochs(records: Sequence[Record]) -> str:
+def _epochs(records: Sequence[Record], recipe: Recipe | None) -> str:
+    """A row for each epoch; the best one is marked as such."""
+    best = best_epoch(records, recipe)
     columns = ["epoch", "step", "train_loss"]
     optional = ("train_accuracy", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy")
     columns += [name for name in optional if any(getattr(record, name) is not None for record in records)]
     columns += columns_of(records)[len(COLUMNS) :]
     columns += ["seconds", "examples_per_second"]
     head = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in columns)
-    rows = ["".join(f"<td>{_cell(name, record.figure(name))}</td>" for name in columns) for record in records]
-    return _table(head, rows)
+    rows: list[str] = []
+    for record in records:
+        mark = ' class="best"' if record.epoch == best else ""
+        rows.append("".join(f"<td{mark}>{_cell(name, record.figure(name))}</td>" for name in columns))
+    by = recipe.best if recipe is not None and best is not None else None
+    words = f"<p>The best epoch by {escape(by.replace('_', ' ', 1))} is {best}.</p>" if by is not None else ""
+    return words + _table(head, rows)
 
 
 def _cell(name: str, value: float | None) -> str:

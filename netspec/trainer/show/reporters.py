@@ -91,11 +91,18 @@ class Quiet:
 
 
 class Lines(Quiet):
-    """A `Reporter` that prints one line per epoch on standard output, and notes on standard error."""
+    """A `Reporter` that prints one line per epoch on standard output, and notes on standard error.
+
+    Args:
+        followed: the figure that the best epoch is chosen by, for the lines.
+    """
+
+    def __init__(self, followed: str = "") -> None:
+        self._followed = followed
 
     def epoch(self, record: Record) -> None:
         """Print the record as a line."""
-        say(record.line, sys.stdout)
+        say(record.line_for(self._followed), sys.stdout)
 
 
 class Bar:
@@ -105,8 +112,8 @@ class Bar:
     the terminal only and not on the texts, so that it does not change while they do.
     """
 
-    def __init__(self, memory: Callable[[], str]) -> None:
-        self._pace = Pace(memory)
+    def __init__(self, memory: Callable[[], str], followed: str = "") -> None:
+        self._pace, self._followed = Pace(memory), followed
         self._progress: Progress | None = None
         self._task: TaskID | None = None
         self._bar: BarColumn | None = None
@@ -151,7 +158,7 @@ class Bar:
         """Print the record above the bar, and reset the bar."""
         self._pace.epoch = record.epoch
         if self._progress is not None and self._task is not None:
-            self._progress.console.print(record.line, highlight=False)
+            self._progress.console.print(record.line_for(self._followed), highlight=False)
             self._progress.update(self._task, description=self._pace.title)
             self._show(0, lambda _: "")
 
@@ -168,16 +175,17 @@ class Bar:
             self._progress.stop()
 
 
-def choose_reporter(memory: Callable[[], str], quiet: bool) -> Reporter:
+def choose_reporter(memory: Callable[[], str], quiet: bool, followed: str = "") -> Reporter:
     """The reporter for the environment: a notebook's output, a bar if standard error is a terminal, else lines.
 
     Args:
         memory: returns the peak memory as text.
         quiet: use `Quiet` in any case.
+        followed: the figure that the best epoch is chosen by.
     """
     if quiet:
         return Quiet()
     if in_notebook():
-        return Notebook(memory)
+        return Notebook(memory, followed)
     stderr: TextIO | None = sys.stderr  # None if it is closed
-    return Bar(memory) if stderr is not None and stderr.isatty() else Lines()
+    return Bar(memory, followed) if stderr is not None and stderr.isatty() else Lines(followed)

@@ -21,6 +21,16 @@ _PLATE: Final = {"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor":
 """Behind the words on an axis, which lines cross."""
 
 
+_LONGEST: Final = 22
+"""So many letters of a value are shown."""
+_NEAREST: Final = 0.045
+"""Marks that are nearer to each other on an axis of length 1 would touch."""
+_TICKS: Final = 4
+"""So many intervals between numbers below a panel, which may be long."""
+_ROOM: Final = 40
+"""So many letters have room below a panel, side by side."""
+
+
 class AxisScale(NamedTuple):
     """An axis: where each run stands on it, from 0 to 1, and the marks beside it."""
 
@@ -60,7 +70,7 @@ def draw_runs(runs: Sequence[Run], file: Path, *, metric: str | None = None, aga
 
     matplotlib: Any = untyped
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "netspec", "font.size": 10}):
-        figure = _scatter(shown, metric, keys) if against else _parallel(shown, metric, keys)
+        figure = scatter_figure(shown, metric, keys) if against else parallel_figure(shown, metric, keys)
         stream = BytesIO()
         form = file.suffix[1:].lower()
         told = {"metadata": {"Date": None, "Creator": None}} if form == "svg" else {}
@@ -82,7 +92,7 @@ def _figure(width: float, height: float) -> Any:
 # ---- parallel coordinates
 
 
-def _parallel(runs: Sequence[Run], metric: str, keys: Sequence[str]) -> Any:
+def parallel_figure(runs: Sequence[Run], metric: str, keys: Sequence[str]) -> Any:
     """An axis for each key, the last for the metric; a line for each run, the best on top and in full colour."""
     from matplotlib import colormaps
 
@@ -101,7 +111,7 @@ def _parallel(runs: Sequence[Run], metric: str, keys: Sequence[str]) -> Any:
                   linewidth=2.4 if best else 1.1, solid_joinstyle="round")  # fmt: skip
     for x, scale in enumerate(scales):
         axes.axvline(x, color="#444444", linewidth=0.8, zorder=0)
-        for y, text in scale.marks:
+        for y, text in apart(scale.marks):
             axes.annotate(text, (x, y), xytext=(4, 0), textcoords="offset points", va="center", fontsize=8, bbox=_PLATE)
     axes.set_xticks(range(len(names)), [_wrapped(name, names) for name in names])
     axes.set_xlim(-0.15, len(names) - 0.45)
@@ -136,8 +146,27 @@ def scale_of(name: str, values: Sequence[Any]) -> AxisScale:
     words = sorted({str(label(value)) for value in values})
     height = max(len(words) - 1, 1)
     places = {word: words.index(word) / height if len(words) > 1 else 0.5 for word in words}
-    marks = [(y, word[:22]) for word, y in places.items()]
+    marks = [(y, shortened(word, _LONGEST)) for word, y in places.items()]
     return AxisScale(name, [places[str(label(value))] for value in values], marks)
+
+
+def apart(marks: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
+    """The marks of an axis that can be read: the first and the last, and of the others those that are not too near to
+    one that is kept."""
+    if len(marks) < 2:
+        return list(marks)
+    first, *inner, last = sorted(marks)
+    kept = [first]
+    for mark in inner:
+        if mark[0] - kept[-1][0] >= _NEAREST and last[0] - mark[0] >= _NEAREST:
+            kept.append(mark)
+    return [*kept, last] if last[0] - first[0] >= _NEAREST else [last]
+
+
+def shortened(word: str, most: int) -> str:
+    """A word of at most so many letters: without its middle, since what differs is at the end more often."""
+    head = (most - 1) // 2
+    return word if len(word) <= most else f"{word[:head]}…{word[head + 1 - most :]}"
 
 
 def _spread(low: float, high: float, *, by_log: bool) -> list[float]:
@@ -161,8 +190,10 @@ def _wrapped(name: str, among: Sequence[str]) -> str:
 # ---- against a key
 
 
-def _scatter(runs: Sequence[Run], metric: str, keys: Sequence[str]) -> Any:
+def scatter_figure(runs: Sequence[Run], metric: str, keys: Sequence[str]) -> Any:
     """A panel for each key, with a point for each run."""
+    from matplotlib.ticker import MaxNLocator
+
     columns = min(len(keys), 3)
     rows = -(-len(keys) // columns)
     figure = _figure(3.6 * columns + 0.6, 3.1 * rows + 0.3)
@@ -177,12 +208,16 @@ def _scatter(runs: Sequence[Run], metric: str, keys: Sequence[str]) -> Any:
             xs = [x for x, _ in pairs]
             if min(xs) > 0 and max(xs) / min(xs) >= 100:
                 panel.set_xscale("log")
+            else:
+                panel.xaxis.set_major_locator(MaxNLocator(_TICKS))
             panel.scatter(xs, [y for _, y in pairs], s=18, alpha=0.75, color="#4c72b0", edgecolors="none")
         else:
             words = sorted({value_text(value) for value in values})
             panel.scatter([words.index(value_text(value)) for value in values], ys, s=18, alpha=0.75,
                           color="#4c72b0", edgecolors="none")  # fmt: skip
-            panel.set_xticks(range(len(words)), [word[:18] for word in words], rotation=20 if len(words) > 3 else 0)
+            texts = [shortened(word, _LONGEST) for word in words]
+            wide = (2 + max(map(len, texts))) * len(texts) > _ROOM
+            panel.set_xticks(range(len(words)), texts, rotation=30 * wide, ha="right" if wide else "center")
             panel.set_xlim(-0.5, len(words) - 0.5)
         panel.set_xlabel(key.rpartition(".")[2])
         panel.grid(alpha=0.25)

@@ -15,10 +15,14 @@ from torch import Tensor
 from netspec.diagnostics import UsageError
 from netspec.recipe.base import Loss
 from netspec.recipe.measures import reads_of
+from netspec.trainer.data.frames import ENDINGS
 from netspec.trainer.machine.disk import write_atomically
 from netspec.trainer.measure.measured import likelihood
 from netspec.trainer.trained.opening import Trained
 from netspec.trainer.trained.prediction import predict
+
+_OF_FILES = (*ENDINGS, ".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".json")
+"""What names of files end with, and those of folders hardly."""
 
 
 def predict_pictures(trained: Trained, paths: Sequence[Path], folder: Path) -> list[Path]:
@@ -36,7 +40,7 @@ def predict_pictures(trained: Trained, paths: Sequence[Path], folder: Path) -> l
         The files.
 
     Raises:
-        UsageError: the net's output is no map, or two pictures have one name.
+        UsageError: the net's output is no map, two pictures have one name, or `folder` is called as a file is.
         ResourceError: a picture cannot be read, or a file cannot be written.
         NonFinite: an output is not finite.
     """
@@ -50,6 +54,13 @@ def predict_pictures(trained: Trained, paths: Sequence[Path], folder: Path) -> l
             f"the run `{trained.run.path}` gives {_told(trained)}, and only a map, a value for each pixel of a "
             "picture, is written as one"
         )
+    if folder.suffix.lower() in _OF_FILES and not folder.is_dir():
+        raise UsageError(
+            f"`{folder}` is called as a file is, and the run `{trained.run.path}` on `{trained.recipe.data.name()}` "
+            f"gives a picture for each picture: name a folder, such as `{folder.with_suffix('')}`"
+        )
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"`{folder}` is a file, and pictures are written into a folder: name another")
     written: list[Path] = []
     for path in paths:
         (answer,) = predict(trained, [path])

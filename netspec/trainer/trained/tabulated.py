@@ -46,7 +46,10 @@ def predict_table(trained: Trained, path: Path, output: Path, warn: Callable[[st
         raise UsageError(f"the run `{trained.run.path}` is on `{named.name()}`, and a table is for a run on one")
     data = cast("Table", named)
     if output.suffix.lower() not in ENDINGS:
-        raise UsageError(f"`{output}` is no table: its ending is one of {', '.join(ENDINGS)}")
+        raise UsageError(
+            f"`{output}` is no table, and the run `{trained.run.path}` is on one: its ending is one of "
+            f"{', '.join(ENDINGS)}, as in `{output.with_suffix('.csv')}`"
+        )
     answers = predict(trained, [path], top=1, warn=warn)
     frame = read_frame(path, data)
     polars = need_polars()

@@ -89,7 +89,8 @@ def train(
         options: see `netspec.trainer.setup.options.Options`.
 
     Returns:
-        The result: losses and accuracies in `records`; the weights are in `run/model.safetensors`.
+        The result: losses and accuracies in `records`; the weights are in `run/model.safetensors`, the best where the
+            recipe has a `best`.
 
     Raises:
         UsageError: an option does not fit the spec, the run or the machine.
@@ -273,7 +274,8 @@ def _carry_out(training: Training, *, report: bool) -> None:
         training.run()
         if trainer.world.first and (why := training.stopped_early) is not None:
             reporter.note(why)
-        training.keeper.finish(trainer, progress)
+        if (note := training.keeper.finish(trainer, progress)) is not None:
+            reporter.note(note)
     if report and trainer.world.first and not directory.report.is_file():
         reporter.doing("writing report.html")
         _report(trainer, directory)

@@ -195,7 +195,7 @@ def _listener(trainer: Trainer, reporter: Reporter | None, stack: ExitStack, *, 
         first = trainer.world.first
         reporter = choose_reporter(lambda: bytes_text(memory_in_use(device)), quiet) if first else Quiet()
     stack.callback(reporter.end)
-    for note in trainer.data.notes if trainer.world.first else ():
+    for note in (*trainer.data.notes, *trainer.notes) if trainer.world.first else ():
         reporter.note(note)
     return reporter
 

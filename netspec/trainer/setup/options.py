@@ -35,8 +35,8 @@ class Options:
     weights: Path | None = None
     """A safetensors file or a run whose weights to start from."""
     fresh: tuple[str, ...] = ()
-    """Patterns of keys that are not loaded from `weights`: those of the net keep their initial values, those of the file
-    are ignored."""
+    """Patterns of keys that are not loaded from `weights`: those of the net keep their initial values, those of the
+    file are ignored."""
     driver: str = "auto"
     """How steps are run: see `step/drivers.py`."""
     channels_last: bool | None = None

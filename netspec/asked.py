@@ -25,7 +25,14 @@ def option(name: str, value: Any = None) -> str:
     word = f"--{name.replace('_', '-')}"
     if value is None or value is True:
         return f"`{word}`"
-    return f"`{' '.join(f'{word} {each}' for each in (value if isinstance(value, list) else [value]))}`"  # pyright: ignore[reportUnknownVariableType]  # of anything
+    values: list[Any] = [*value] if isinstance(value, list) else [value]
+    return f"`{' '.join(f'{word} {_quoted(each)}' for each in values)}`"
+
+
+def _quoted(value: Any) -> str:
+    """A value as a shell leaves it alone: patterns in quotes."""
+    text = str(value)
+    return f"'{text}'" if any(sign in text for sign in "*?[ ") else text
 
 
 def setting(key: str, value: Any) -> str:

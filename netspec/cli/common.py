@@ -125,6 +125,14 @@ def without_ignored(found: Sequence[Diagnostic], ignore: Collection[str]) -> lis
     return [d for d in found if d.severity == "error" or d.code not in ignore]
 
 
+def weights_options(command: F) -> F:
+    """Adds `--best` and `--last`: which weights of a run are meant."""
+    command = click.option("--last", is_flag=True, help="The weights at the end in place of the best.")(command)
+    return click.option(
+        "--best", is_flag=True, help="The best checkpoint: of a finished run its weights are that anyway."
+    )(command)
+
+
 def format_option(*forms: str) -> Callable[[F], F]:
     """Add the option `--format`; the first form is the default. With `json`, standard output is one JSON document, also
     if the command fails."""

@@ -8,14 +8,14 @@ from typing import Any
 
 import click
 
-from netspec.cli.common import format_option, need_torch, offer, plugin_option
+from netspec.cli.common import format_option, need_torch, offer, plugin_option, weights_options
 
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--split", type=click.Choice(["test", "validation", "train"]), default="test", show_default=True,
               help="Which part of the data.")  # fmt: skip
-@click.option("--best", is_flag=True, help="The best checkpoint in place of the weights at the end.")
+@weights_options
 @click.option("--device", default="auto", show_default=True, metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")
 @click.option("--examples", type=click.IntRange(min=1), metavar="N",
               help="Use only N examples; if not given, as many as the run did.")  # fmt: skip
@@ -27,6 +27,7 @@ def command(
     run: Path,
     split: str,
     best: bool,
+    last: bool,
     device: str,
     examples: int | None,
     data_root: Path | None,
@@ -42,7 +43,7 @@ def command(
     from netspec.trainer.trained.inspection import inspect  # after parsing: torch is slow to import
     from netspec.trainer.trained.opening import open_trained
 
-    trained = open_trained(run, device=device, best=best, offer=offer())
+    trained = open_trained(run, device=device, best=best, last=last, offer=offer())
     found = inspect(trained, split, data_root, examples, shown=report)
     if report:
         write_report(trained.run, trained.net, found.examination, trained.names, found.answers)

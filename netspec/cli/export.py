@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import click
 
-from netspec.cli.common import format_option, need_torch, offer, plugin_option
+from netspec.cli.common import format_option, need_torch, offer, plugin_option, weights_options
 from netspec.cli.files import check_target, no_directory, write_atomic
 from netspec.diagnostics import UsageError
 
@@ -31,7 +31,7 @@ def _no_device(context: click.Context, option: click.Parameter, value: str | Non
 @click.option("--to", type=click.Choice(["onnx", "pt2"]), help="The form; else what the ending of FILE says.")
 @click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path),
               help="The file to write; RUN/model.onnx or RUN/model.pt2 if not given.")  # fmt: skip
-@click.option("--best", is_flag=True, help="The best checkpoint in place of the weights at the end.")
+@weights_options
 @click.option("--size", metavar="HxW", help="Height and width of the pictures, as 480x640, or `any`; else the data's.")
 @click.option("--dtype", type=click.Choice(["uint8", "float32"]),
               help="Pictures of 0 to 255, or as floats in [0, 1]; else as the data have them.")  # fmt: skip
@@ -46,6 +46,7 @@ def command(
     to: str | None,
     output: Path | None,
     best: bool,
+    last: bool,
     size: str | None,
     dtype: str | None,
     without_preprocessing: bool,
@@ -74,7 +75,9 @@ def command(
     if not target.parent.is_dir():
         raise no_directory(target)
     asked = Serving(not without_preprocessing, _size(size), cast("PixelType | None", dtype))
-    exported = export(open_trained(run, device="cpu", best=best, offer=offer()), form_of_file, asked, verify=verify)
+    exported = export(
+        open_trained(run, device="cpu", best=best, last=last, offer=offer()), form_of_file, asked, verify=verify
+    )
     write_atomic(target, exported.data)
     _show(run, target, exported, form)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from netspec.cli.common import format_option, need_torch, offer, plugin_option
+from netspec.cli.common import format_option, need_torch, offer, plugin_option, weights_options
 from netspec.cli.files import no_directory
 from netspec.diagnostics import UsageError
 from netspec.render.lines import printable
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="PATH",
               help="Of a table, the file (.csv, .tsv, .parquet) of its rows with what is said of them; of pictures, "
               "the folder of the masks.")  # fmt: skip
-@click.option("--best", is_flag=True, help="The best checkpoint in place of the weights at the end.")
+@weights_options
 @click.option("--device", default="auto", show_default=True, metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")
 @format_option("text", "json")
 @plugin_option
@@ -61,6 +61,7 @@ def command(
     seed: int | None,
     output: Path | None,
     best: bool,
+    last: bool,
     device: str,
     form: str,
 ) -> None:
@@ -85,7 +86,7 @@ def command(
     from netspec.trainer.trained.opening import open_trained
     from netspec.trainer.trained.prediction import TENSORS, predict, predict_split  # after parsing: torch is slow
 
-    trained = open_trained(run, device=device, best=best, offer=offer())
+    trained = open_trained(run, device=device, best=best, last=last, offer=offer())
     on_text = trained.recipe.data.next_token
     if on_text and (text is not None or any(file.suffix != TENSORS for file in files)):
         _show(_continued(trained, text, files, tokens or 200, temperature, top_k, seed or 0), form)

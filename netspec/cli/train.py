@@ -21,7 +21,8 @@ _PATH = click.Path(path_type=Path)
 @click.option("--auto-resume", is_flag=True, help="Go on with the run in `--run DIR`; begin if it has no checkpoint.")
 @click.option("--force", is_flag=True, help="Resume although spec, data or number of processes differ.")
 @click.option("--weights", type=_PATH, metavar="FILE", help="Start from a safetensors file or a run.")
-@click.option("--fresh", multiple=True, metavar="GLOB", help="Parameters that keep their initial values all the same.")
+@click.option("--fresh", "--ignore", "fresh", multiple=True, metavar="GLOB",
+              help="Keys of --weights to leave alone, as 'head.*': of the net they stay as initialised.")  # fmt: skip
 @click.option("--folds", type=click.IntRange(min=2), metavar="K",
               help="Train K times, each time with another share held out; called again, go on.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Two batches, a checkpoint and a resume; memory and time to expect.")

@@ -154,6 +154,9 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
         **dict.fromkeys(("blur", "gaussian_blur"), "GaussianBlur"),
         **dict.fromkeys(("standardize", "normalise", "normalization", "mean_std"), "Normalize"),
         **dict.fromkeys(("scale", "rescaling", "size"), "Resize"),
+        **dict.fromkeys(("trivialaugment", "trivial_augment"), "TrivialAugmentWide"),
+        **dict.fromkeys(("rand_augment", "randaug"), "RandAugment"),
+        **dict.fromkeys(("auto_augment", "autoaug"), "AutoAugment"),
         **dict.fromkeys(("topiltensor", "tofloat", "rescale"), UNOFFERED["transform"]["ToTensor"]),
     },
 }  # fmt: skip

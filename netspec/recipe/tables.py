@@ -39,6 +39,7 @@ TRANSFORMS: Final = _table(
     geometry="RandomCrop RandomResizedCrop RandomHorizontalFlip RandomVerticalFlip RandomRotation RandomAffine"
     " RandomErasing",
     color="ColorJitter RandomGrayscale RandomInvert RandomSolarize RandomPosterize RandomAdjustSharpness GaussianBlur",
+    policies="RandAugment TrivialAugmentWide AutoAugment",
 )
 OPTIMIZERS: Final = _table(
     sgd="SGD",

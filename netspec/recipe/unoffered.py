@@ -8,10 +8,6 @@ from typing import Final
 _BASE: Final = "it is the base of the others; write one of them, such as `{}`"
 _CODE: Final = "a recipe holds no code; {}"
 _ONE_SCHEDULE: Final = "a recipe has one schedule; `warmup: 5` comes before it"
-_POLICY: Final = (
-    "it is a policy that draws its own operations; list those that are wanted under `augment`, such as `RandomAffine`, "
-    "`ColorJitter` and `RandomPosterize`"
-)
 _ARRIVE: Final = "leave it out: images arrive as float32 tensors in [0, 1]"
 _MARKS: Final = "a data set here has no boxes and no key points"
 _SIZES: Final = "it makes images of different sizes, and those of a batch have one; write `RandomResizedCrop`"
@@ -50,8 +46,8 @@ UNOFFERED: Final[Mapping[str, Mapping[str, str]]] = {
         "NLLLoss2d": "it is an old name; write `NLLLoss`",
     },
     "transform": {
-        **dict.fromkeys(("RandAugment", "AutoAugment", "TrivialAugmentWide", "AugMix"), _POLICY),
-        "AutoAugmentPolicy": _POLICY.replace("is a policy", "names a policy"),
+        "AugMix": "it mixes several chains of operations; `RandAugment` comes closest",
+        "AutoAugmentPolicy": "it is an argument, as in `AutoAugment: cifar10`",
         **dict.fromkeys(DONE_ANYWAY, _ARRIVE),
         "ToPILImage": "leave it out: the trainer works on tensors",
         "RGB": "leave it out: `channels` of the data says how pictures are read",

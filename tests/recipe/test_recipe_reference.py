@@ -133,8 +133,11 @@ def test_the_page_marks_as_random_exactly_what_draws_parameters_in_torchvision()
 
 def _draws(transform: Any) -> bool:
     """True if it has parameters, or a decision, to draw."""
-    return transform.make_params is not v2.Transform.make_params or hasattr(
-        transform(**least(tables.transform(transform.__name__))), "p"
+    policy = hasattr(transform, "_AUGMENTATION_SPACE")  # those draw where they are called
+    return (
+        policy
+        or transform.make_params is not v2.Transform.make_params
+        or hasattr(transform(**least(tables.transform(transform.__name__))), "p")
     )
 
 

@@ -237,11 +237,11 @@ def test_the_best_checkpoint_is_exported_in_place_of_the_weights_at_the_end(tmp_
     netspec.train(netspec.loads(text, "net.yaml", set={"train.data.synthetic": {"train": 40}}), run=place, quiet=True)
     x = torch.randn(3, 8)
     got: list[Any] = []
-    for words, best, says in (([], False, "weights at the end"), (["--best"], True, "best checkpoint, ")):
+    for words, last, says in (([], False, "best weights, of epoch "), (["--last"], True, "weights at the end")):
         done = command("export", place, "-o", tmp_path / "net.onnx", *words)
         assert says in done.output
         (values,) = session_of(tmp_path / "net.onnx").run(None, {"x": x.numpy()})
-        assert torch.as_tensor(values) == pytest.approx(netspec.open_run(place, device="cpu", best=best).predict(x))
+        assert torch.as_tensor(values) == pytest.approx(netspec.open_run(place, device="cpu", last=last).predict(x))
         got.append(values)
     assert np.abs(got[0] - got[1]).max() > 0.5  # at such a rate the last epoch is not the best
     plain = made(f"{{input: [8], layers: [Linear: 4], {RECIPE}}}", tmp_path / "plain")

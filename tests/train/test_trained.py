@@ -61,7 +61,7 @@ def replace_weights(path: Path, weights: dict[str, torch.Tensor]) -> None:
     """Give a run other weights, and the sum that belongs to them."""
     run = find_run(path)
     save_file(weights, run.weights)
-    run.weights_sum.write_text(hashlib.sha256(run.weights.read_bytes()).hexdigest())
+    (run.checkpoints / "model.safetensors.sha256").write_text(hashlib.sha256(run.weights.read_bytes()).hexdigest())
 
 
 def test_weights_that_are_not_finite_are_measured_by_nobody(tmp_path: Path) -> None:

@@ -94,7 +94,8 @@ def train(
         options: see `netspec.trainer.setup.options.Options`.
 
     Returns:
-        The result: losses and accuracies in `records`; the weights are in `run/model.safetensors`.
+        The result: losses and accuracies in `records`; the weights are in `run/model.safetensors`, the best where the
+            recipe has a `best`.
 
     Raises:
         UsageError: an option does not fit the spec, the run or the machine.
@@ -204,7 +205,7 @@ def _listener(trainer: Trainer, reporter: Reporter | None, stack: ExitStack, *, 
         followed = trainer.recipe.best or ""
         reporter = choose_reporter(lambda: bytes_text(memory_in_use(device)), quiet, followed) if first else Quiet()
     stack.callback(reporter.end)
-    for note in trainer.data.notes if trainer.world.first else ():
+    for note in (*trainer.data.notes, *trainer.notes) if trainer.world.first else ():
         reporter.note(note)
     return reporter
 
@@ -290,7 +291,8 @@ def _carry_out(training: Training, *, report: bool) -> None:
         training.run()
         if trainer.world.first and (why := training.stopped_early) is not None:
             reporter.note(why)
-        training.keeper.finish(trainer, progress)
+        if (note := training.keeper.finish(trainer, progress)) is not None:
+            reporter.note(note)
     if report and trainer.world.first and not directory.report.is_file():
         reporter.doing("writing report.html")
         _report(trainer, directory)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,12 +9,13 @@ from types import TracebackType
 from typing import Any
 
 from safetensors.torch import save
+from torch import Tensor
 
+from netspec.diagnostics import ResourceError
 from netspec.trainer.loop.state import capture
-from netspec.trainer.machine.disk import write_atomically
 from netspec.trainer.machine.host import on_host
 from netspec.trainer.machine.processes import World
-from netspec.trainer.run.checkpoint import Checkpoint, checkpoints, point, rotate, write_checkpoint
+from netspec.trainer.run.checkpoint import Checkpoint, best_of, checkpoints, point, rotate, used, write_checkpoint
 from netspec.trainer.run.directory import RunDirectory
 from netspec.trainer.run.progress import Progress
 from netspec.trainer.setup.trainer import Trainer
@@ -112,14 +112,46 @@ class Keeper:
         self.wait()
         return next(iter(checkpoints(self._directory.checkpoints)), None)
 
-    def finish(self, trainer: Trainer, progress: Progress) -> None:
-        """End the run: wait for its last checkpoint, and write the final weights with their checksum."""
+    def finish(self, trainer: Trainer, progress: Progress) -> str | None:
+        """End the run: wait for its last checkpoint, and write the weights with their checksums. They are the best and,
+        in a file of their own, the last; or the last alone, of a run without a best epoch.
+
+        Returns:
+            A note, if the best ones are not there any more.
+        """
         self.wait()
-        if self._world.first:
-            data = save(on_host(trainer.evaluated.state_dict()), {"format": "pt"})
-            # Report and checksum describe the weights, so they are removed first: an interruption must not leave old
-            # ones beside new weights.
-            self._directory.report.unlink(missing_ok=True)
-            self._directory.weights_sum.unlink(missing_ok=True)
-            write_atomically(self._directory.weights, data)
-            write_atomically(self._directory.weights_sum, f"{hashlib.sha256(data).hexdigest()} {progress.step}\n")
+        if not self._world.first:
+            return None
+        directory, step = self._directory, progress.step
+        last = _saved(trainer.evaluated.state_dict())
+        best, note = last, None
+        has_best = trainer.recipe.best is not None and progress.best_epoch > 0
+        if has_best and progress.best_epoch < len(progress.records):
+            try:
+                best = self._best(progress)
+            except ResourceError as error:
+                has_best, note = False, f"note: `{directory.weights}` holds the weights at the end, for want of the " \
+                                        f"best, of epoch {progress.best_epoch}: {error}"  # fmt: skip
+        # Report and checksums describe the weights, so they are removed first: an interruption must not leave old ones
+        # beside new weights.
+        directory.report.unlink(missing_ok=True)
+        directory.remove_weights()
+        if has_best:
+            directory.write_weights(directory.last, last, step)
+        directory.write_weights(directory.weights, best, step, progress.best_epoch if has_best else None)
+        return note
+
+    def _best(self, progress: Progress) -> bytes:
+        """The weights of the best checkpoint that evaluation uses: those of the moving average if there is one.
+
+        Raises:
+            ResourceError: it is damaged, or not there.
+        """
+        at = best_of(self._directory.checkpoints, progress.best_epoch, progress.records)
+        if at is None:
+            raise ResourceError("its checkpoint is not there any more")
+        return used(at, lambda found: _saved(found.state["average"] or found.model))
+
+
+def _saved(weights: Mapping[str, Tensor]) -> bytes:
+    return save(on_host(weights), {"format": "pt"})

@@ -36,13 +36,30 @@ class RunDirectory:
 
     @property
     def weights(self) -> Path:
-        """The file of the final weights."""
+        """The file of the run's weights: the best where the recipe has a `best`, else those at the end."""
         return self.path / "model.safetensors"
 
     @property
-    def weights_sum(self) -> Path:
-        """The file with the SHA-256 of the final weights and their step."""
-        return _sum_of(self.weights)
+    def last(self) -> Path:
+        """The file of the weights at the end, of a run whose `weights` are the best."""
+        return self.path / "last.safetensors"
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch that `weights` are of, where they are the best; None for those at the end."""
+        return _noted(self.weights)[2] if self.last.is_file() else None
+
+    def remove_weights(self) -> None:
+        """Remove the weights of a finished run and their checksums."""
+        for file in (self.weights, self.last):
+            _sum_of(file).unlink(missing_ok=True)
+        self.last.unlink(missing_ok=True)
+
+    def write_weights(self, file: Path, data: bytes, step: int, epoch: int | None = None) -> None:
+        """Write `weights` or `last` of a run that ends at a step, and note its SHA-256. `epoch` is that of the best."""
+        write_atomically(file, data)
+        noted = [hashlib.sha256(data).hexdigest(), str(step), *([] if epoch is None else [str(epoch)])]
+        write_atomically(_sum_of(file), " ".join(noted) + "\n")
 
     @property
     def report(self) -> Path:
@@ -61,9 +78,10 @@ class RunDirectory:
         return any(self.checkpoints.glob("step-*[0-9]"))
 
     def has_weights(self, step: int) -> bool:
-        """True if the final weights exist, match their checksum, and are those after `step`."""
+        """True if the weights exist, match their checksums, and are those of a run that ended after `step`."""
         try:
-            check_weights(self.weights)
+            for file in (self.weights, *([self.last] if _noted(self.weights)[2] is not None else [])):
+                check_weights(file)
         except (OSError, ResourceError):
             return False
         return _noted(self.weights)[1] == step
@@ -258,7 +276,7 @@ def _not_free(path: Path) -> str:
     """What to do about a directory that is not empty, as the end of a message."""
     if (holder := holder_of(path)) is not None:
         return f"another process ({holder}) trains there; name a new directory"
-    if any((path / "checkpoints").glob("step-*[0-9]")):
+    if RunDirectory(path).begun:
         return f"the directory is not empty; name a new one, or go on with {option('resume', path)}"
     if (path / "checkpoints").is_dir():
         return "the directory is not empty; name a new one, or remove this one, which has no checkpoint"
@@ -337,13 +355,15 @@ def _sum_of(weights: Path) -> Path:
     return weights.parent / "checkpoints" / f"{weights.name}.sha256"
 
 
-def _noted(weights: Path) -> tuple[str | None, int | None]:
-    """The recorded SHA-256 and step of the final weights; None for what is missing."""
+def _noted(weights: Path) -> tuple[str | None, int | None, int | None]:
+    """The recorded SHA-256 of a run's weights, the step at which the run ended, and the epoch of the best; None for
+    what is missing."""
     try:
         words = _sum_of(weights).read_text(encoding="utf-8").split()
     except (OSError, ValueError):
-        return None, None
-    return (words[0] if words else ""), (int(words[1]) if words[1:] and words[1].isdecimal() else None)
+        return None, None, None
+    step, epoch = (int(word) if word.isdecimal() else None for word in (*words[1:3], "", "")[:2])
+    return (words[0] if words else ""), step, epoch
 
 
 def check_weights(file: Path) -> bytes:
@@ -357,7 +377,7 @@ def check_weights(file: Path) -> bytes:
         ResourceError: the checksum differs.
     """
     data = file.read_bytes()
-    wanted, _ = _noted(file)
+    wanted, *_ = _noted(file)
     if wanted is not None and hashlib.sha256(data).hexdigest() != wanted:
         raise ResourceError(
             f"`{file}` is damaged: its SHA-256 is not the one that was noted; "

@@ -85,7 +85,7 @@ def assemble(
     recipe = balanced(net, recipe, data)
     draw_evenly(net, recipe, data)
     net = replace(net, recipe=recipe)  # so that the run's own spec says the numbers
-    model = _model(net, recipe, options, arithmetic)
+    model, notes = _model(net, recipe, options, arithmetic)
     optimization = build_optimizer(model, recipe, target)
     batches = data.train.steps(recipe.batch_size, drop_last=recipe.drop_last)
     steps = -(-batches // recipe.accumulate)
@@ -104,6 +104,7 @@ def assemble(
     return Trainer(
         net, recipe, world, arithmetic, data, model, optimization, schedule, loss, sums, step, average, driver,
         batches_per_epoch=batches, steps_per_epoch=steps, others=others, metrics=metrics,
+        notes=notes,
     )  # fmt: skip
 
 
@@ -155,8 +156,9 @@ def _check_divisors(recipe: Recipe, objective: Objective, world: World) -> None:
     )
 
 
-def _model(net: Net, recipe: Recipe, options: Options, arithmetic: Arithmetic) -> nn.Module:
-    """Build the model on its device: initial or given weights, memory format, frozen parameters, train mode.
+def _model(net: Net, recipe: Recipe, options: Options, arithmetic: Arithmetic) -> tuple[nn.Module, tuple[str, ...]]:
+    """Build the model on its device: initial or given weights, memory format, frozen parameters, train mode. And notes
+    about weights that were left alone.
 
     Raises:
         UsageError: the given weights do not fit the model.
@@ -164,8 +166,10 @@ def _model(net: Net, recipe: Recipe, options: Options, arithmetic: Arithmetic) -
     """
     device = arithmetic.device
     model = build(net, seed=recipe.seed).to(device)
+    notes: tuple[str, ...] = ()
     if options.weights is not None:
-        load_weights(model, options.weights, options.fresh)
+        note = load_weights(model, options.weights, options.fresh)
+        notes = () if note is None else (note,)
         if (found := not_finite(model)) is not None:
             raise NonFinite(
                 f"{option('weights', options.weights)}: {found}, so there is nothing to train on; take the weights "
@@ -181,7 +185,7 @@ def _model(net: Net, recipe: Recipe, options: Options, arithmetic: Arithmetic) -
         suit_tensor_cores(model)
     freeze(model, recipe.freeze)
     train_mode(model)
-    return model
+    return model, notes
 
 
 def _to_channels_last(model: nn.Module) -> None:

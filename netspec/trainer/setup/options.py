@@ -35,7 +35,8 @@ class Options:
     weights: Path | None = None
     """A safetensors file or a run whose weights to start from."""
     fresh: tuple[str, ...] = ()
-    """Patterns of parameters that are not loaded from `weights` and keep their initial values."""
+    """Patterns of keys that are not loaded from `weights`: those of the net keep their initial values, those of the
+    file are ignored."""
     driver: str = "auto"
     """How steps are run: see `step/drivers.py`."""
     channels_last: bool | None = None

@@ -48,6 +48,8 @@ class Trainer:
     """Optimizer steps; fewer than batches if gradients are accumulated."""
     metrics: Metrics | None = None
     """Those of the program, measured on validation and test data."""
+    notes: tuple[str, ...] = ()
+    """Notes for the user about the weights that it starts from, a line each."""
     others: int = 0
     """Bytes on the GPU that tensors of this process held before the run was assembled."""
     _weights: dict[float, Tensor] = field(default_factory=dict[float, Tensor])

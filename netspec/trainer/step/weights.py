@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -38,43 +38,76 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise ResourceError(f"`{file}` is damaged or no safetensors file: {error}") from None
 
 
-def load_weights(model: nn.Module, path: Path, fresh: Sequence[str] = ()) -> None:
-    """Load the weights at `path` into a model. Parameters that match a pattern of `fresh` are not loaded.
+def load_weights(model: nn.Module, path: Path, fresh: Sequence[str] = ()) -> str | None:
+    """Load the weights at `path` into a model. Keys that match a pattern of `fresh` are left alone: those of the net
+    keep their initial values, those of the file are ignored.
+
+    Returns:
+        A note about what was left; None if everything was loaded.
 
     Raises:
-        UsageError: keys or shapes differ for parameters that are to be loaded, or a pattern matches nothing.
+        UsageError: keys or shapes differ for parameters that are to be loaded, a pattern matches nothing, or nothing is
+            left to load.
         ResourceError: the file is damaged.
     """
     saved = read_weights(path)
     own: Mapping[str, Tensor] = model.state_dict()
     owners = {key: module for key, _, module in named(model)}
-    kept = {key for key in own if any(_is_fresh(p, key, owners.get(key)) for p in fresh)}
+    left = {key for key in {**own, **saved} if any(_is_fresh(p, key, owners.get(key)) for p in fresh)}
     for pattern in fresh:
-        if not any(_is_fresh(pattern, key, owners.get(key)) for key in own):
+        if not any(_is_fresh(pattern, key, owners.get(key)) for key in {**own, **saved}):
             raise UsageError(
-                f"{option('fresh', [pattern])} matches no parameter; there are {', '.join(list(own)[:6])} …"
+                f"{option('fresh', [pattern])} matches no parameter of the net and none of the file; the net has "
+                f"{_listed(list(own))}, and the file {_listed(list(saved))}"
             )
-    problems = [f"`{key}` is missing" for key in own if key not in saved and key not in kept]
-    problems += [f"`{key}` is not in the net" for key in saved if key not in own]
-    problems += [
-        f"`{key}` is {_shape(saved[key])} there and {_shape(own[key])} in the net"
+    problems = {key: f"`{key}` is missing: {_shape(own[key])} in the net" for key in own if key not in saved}
+    problems |= {key: f"`{key}` is not in the net: {_shape(saved[key])} there" for key in saved if key not in own}
+    problems |= {
+        key: f"`{key}` is {_shape(saved[key])} there and {_shape(own[key])} in the net"
         for key in own
-        if key in saved and key not in kept and saved[key].shape != own[key].shape
-    ]
-    if problems:
-        shown = "\n".join(f"  {p}" for p in problems[:8]) + (
-            f"\n  … and {len(problems) - 8} more" * (len(problems) > 8)
+        if key in saved and saved[key].shape != own[key].shape
+    }
+    if unsolved := {key: text for key, text in problems.items() if key not in left}:
+        shown = "\n".join(f"  {text}" for text in [*unsolved.values()][:8]) + (
+            f"\n  … and {len(unsolved) - 8} more" * (len(unsolved) > 8)
         )
-        hint = (
-            f"beyond what {option('fresh')} leaves"
-            if fresh
-            else f"{option('fresh', ['PATTERN'])} leaves parameters as initialised"
-        )
-        raise UsageError(f"{option('weights', path)} does not fit the net; {hint}:\n{shown}")
+        loads = [key for key in own if key not in problems and key not in left]
+        advice = "no key of the net is there, so these are weights of another net"
+        if loads:
+            wanted = option("fresh", [*fresh, *_patterns(unsolved, loads)])
+            advice = f"{wanted} leaves these alone, and loads the other {len(loads)} of {len(own)}"
+        raise UsageError(f"{option('weights', path)} does not fit the net; {advice}:\n{shown}")
+    loaded = [key for key in own if key not in left]
+    if not loaded:
+        raise UsageError(f"{option('fresh', [*fresh])} leaves all {len(own)} parameters as initialised, so that "
+                         f"{option('weights', path)} gives nothing; leave out one of the two")  # fmt: skip
     with torch.no_grad():
-        for key, tensor in own.items():
-            if key not in kept:
-                tensor.copy_(saved[key])
+        for key in loaded:
+            own[key].copy_(saved[key])
+    if len(loaded) == len(own) == len(saved):
+        return None
+    parts = [f"{len(loaded)} of {len(own)} parameters are loaded"]
+    if kept := [key for key in own if key in left]:
+        parts.append(f"as initialised stay {_listed(kept)}")
+    if ignored := [key for key in saved if key in left and key not in own]:
+        parts.append(f"of the file are ignored {_listed(ignored)}")
+    return f"note: {option('weights', path)}: {'; '.join(parts)}"
+
+
+def _patterns(keys: Collection[str], loads: Collection[str]) -> list[str]:
+    """Patterns that match these keys and none of those that load: of whole modules where that can be said."""
+    found: dict[str, None] = {}
+    for key in keys:
+        words = key.split(".")
+        heads = (".".join(words[:length]) + "." for length in range(1, len(words)))
+        head = next((head for head in heads if not any(other.startswith(head) for other in loads)), None)
+        found[key if head is None else f"{head}*"] = None
+    return list(found)
+
+
+def _listed(keys: Sequence[str]) -> str:
+    more = f" and {len(keys) - 6} more" if len(keys) > 6 else ""
+    return ", ".join(f"`{key}`" for key in keys[:6]) + more
 
 
 def not_finite(model: nn.Module) -> str | None:

@@ -43,15 +43,18 @@ def open_run(
     plugins: Sequence[str | type[Arguments]] = (),
     device: str = "auto",
     best: bool = False,
+    last: bool = False,
 ) -> OpenedRun:
-    """Open a trained run, with its weights at the end, or those of its newest checkpoint if it is unfinished.
+    """Open a trained run with its weights, the best where its recipe has a `best`, else those at the end; or with those
+    of its newest checkpoint if it is unfinished.
 
     Args:
         path: the run directory.
         plugins: the modules or distributions that its layers and parts of its recipe come from, as `--plugin` names
             them, or the classes.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        best: the weights of the best checkpoint in place of those at the end.
+        best: the weights of the best checkpoint, of an unfinished run too.
+        last: the weights at the end in place of the best.
 
     Raises:
         UsageError: `path` is no run, or it has no best checkpoint.
@@ -77,7 +80,7 @@ def open_run(
         from netspec.plugins.importing import given_offer  # imported here: few runs have any
 
         offer = given_offer((), given)
-    return OpenedRun(open_trained(Path(path), device=device, best=best, offer=offer))
+    return OpenedRun(open_trained(Path(path), device=device, best=best, last=last, offer=offer))
 
 
 class OpenedRun:

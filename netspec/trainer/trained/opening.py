@@ -106,21 +106,27 @@ class Trained:
         return splits
 
 
-def open_trained(path: Path, *, device: str = "auto", best: bool = False, offer: Offer = OWN) -> Trained:
-    """Open a run with its final weights, or those of its newest checkpoint if it is unfinished.
+def open_trained(
+    path: Path, *, device: str = "auto", best: bool = False, last: bool = False, offer: Offer = OWN
+) -> Trained:
+    """Open a run with its weights, the best where its recipe has a `best`, else those at the end; or with those of its
+    newest checkpoint if it is unfinished.
 
     Args:
         path: the run directory.
         device: a value of `--device`.
         best: use the weights of the best checkpoint instead.
+        last: use the weights at the end instead, or of the newest checkpoint.
         offer: the layers that the run's spec may name.
 
     Raises:
-        UsageError: `path` is not a run, or the run has no best checkpoint.
+        UsageError: `path` is not a run, the run has no best checkpoint, or both are asked for.
         PluginError: the run's net has layers of a plugin that is not there.
         ResourceError: the weights are damaged, or there are none yet.
         NonFinite: a weight is not finite.
     """
+    if best and last:
+        raise UsageError(f"{option('best', True)} and {option('last', True)} ask for two checkpoints; give one of them")
     run = find_run(path)
     need_plugins(run, offer.plugins)
     for note in plugin_notes(run, offer.plugins):
@@ -137,8 +143,9 @@ def open_trained(path: Path, *, device: str = "auto", best: bool = False, offer:
         origin = f"best checkpoint, {at.name}"
         used(at, lambda found: _load(model, found))
     elif run.finished:
-        origin = "weights at the end"
-        load_weights(model, run.weights)
+        epoch = None if last else run.best_epoch
+        origin = "weights at the end" if epoch is None else f"best weights, of epoch {epoch}"
+        load_weights(model, run.last if last and run.last.is_file() else run.weights)
     else:
         at, _ = newest_used(run.checkpoints, _warn, lambda found: _load(model, found))
         origin = f"unfinished run, {at.name}"

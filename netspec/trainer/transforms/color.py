@@ -96,8 +96,34 @@ def posterize(x: Tensor, bits: int) -> Tensor:
     return (x * levels).floor().clamp(0, levels - 1) * (1.0 / levels)
 
 
-def sharpen(x: Tensor, factor: float) -> Tensor:
-    """Blend with a 3 × 3 blur; 1 is no change. The border pixels are not changed, nor images of at most two pixels."""
+def autocontrast(x: Tensor) -> Tensor:
+    """Stretch the values of each channel from 0 to 1; one with a single value stays."""
+    low, high = x.amin(dim=(2, 3), keepdim=True), x.amax(dim=(2, 3), keepdim=True)
+    flat = low == high
+    return torch.where(flat, x, ((x - low) / torch.where(flat, 1.0, high - low)).clamp(0, 1))
+
+
+def equalize(x: Tensor) -> Tensor:
+    """Let each channel have about as many pixels of every value: a table of 256 levels from its histogram, by the rule
+    of PIL, as torchvision has it."""
+    n, c, height, width = x.shape
+    levels = (x * (256 - 1e-3)).to(torch.int64).view(n * c, height * width)
+    channel = torch.arange(n * c, device=x.device).unsqueeze(1) * 256
+    ones = torch.ones_like(levels).flatten()
+    histogram = torch.zeros(n * c * 256, dtype=torch.int64, device=x.device)
+    histogram = histogram.scatter_add(0, (levels + channel).flatten(), ones).view(n * c, 256)
+    summed = histogram.cumsum(1)
+    last = histogram.gather(1, summed.argmax(1, keepdim=True))  # of the highest value that occurs
+    step = torch.div(height * width - last, 255, rounding_mode="floor")
+    table = torch.div(summed[:, :-1] + step // 2, step.clamp_min(1), rounding_mode="floor").clamp(0, 255)
+    table = torch.cat((torch.zeros_like(table[:, :1]), table), dim=1)
+    found = torch.where(step > 0, table.gather(1, levels), levels)
+    return (found * (1.0 / 255)).to(x.dtype).view_as(x)
+
+
+def sharpen(x: Tensor, factor: float | Tensor) -> Tensor:
+    """Blend with a 3 × 3 blur; 1 is no change, and (N, 1, 1, 1) is one for each image. The border pixels are not
+    changed, nor images of at most two pixels."""
     height, width = x.shape[-2:]
     if height <= 2 or width <= 2:
         return x

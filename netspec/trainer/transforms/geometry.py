@@ -108,10 +108,27 @@ def affine(
     """Rotate clockwise, translate, scale and shear each image by its own parameters (N,).
 
     Angles are in degrees, translations in pixels, and `center` in pixels from the upper left corner, None for the
-    middle. The matrices are computed in float64, as torchvision's scalars are.
+    middle.
     """
     height, width = x.shape[-2:]
     cx, cy = (0.0, 0.0) if center is None else (center[0] - width * 0.5, center[1] - height * 0.5)
+    return warp(x, angle, translate, scale, shear, cx, cy, interpolation, fill)
+
+
+def warp(
+    x: Tensor,
+    angle: Tensor,
+    translate: tuple[Tensor, Tensor],
+    scale: Tensor,
+    shear: tuple[Tensor, Tensor],
+    cx: Tensor | float,
+    cy: Tensor | float,
+    interpolation: str,
+    fill: float,
+) -> Tensor:
+    """As `affine`, about a point `cx`, `cy` in pixels from the middle, which each image may have for itself. The
+    matrices are computed in float64, as torchvision's scalars are."""
+    height, width = x.shape[-2:]
     rotation = torch.deg2rad(angle.double())
     sx, sy = (torch.deg2rad(s.double()) for s in shear)
     tx, ty = (t.double() for t in translate)

@@ -147,7 +147,7 @@ class MovingTarget:
         with _exact(x.device):
             for step, moves in zip(self._steps, self._moves, strict=True):
                 if moves:
-                    x = step.apply(x, numbers[:, column : column + step.columns])
+                    x = (step.move or step.apply)(x, numbers[:, column : column + step.columns])
                 column += step.columns
         x = x.squeeze(1) if single else x
         return x.to(torch.int64) + self._ignored if self._classes else x

@@ -5,7 +5,7 @@ Each function computes the parameters of its random transform from `columns` uni
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,9 +19,10 @@ from netspec.recipe.sizes import joined
 from netspec.recipe.transforms import color as color_spec
 from netspec.recipe.transforms import fixed as fixed_spec
 from netspec.recipe.transforms import geometry as geometry_spec
+from netspec.recipe.transforms import policies as policies_spec
 from netspec.recipe.transforms import values as values_spec
 from netspec.torch.foreign_modules import called
-from netspec.trainer.transforms import color, fixed, geometry
+from netspec.trainer.transforms import color, fixed, geometry, policies
 from netspec.trainer.transforms.geometry import TRIES
 
 
@@ -33,6 +34,8 @@ class TransformStep:
     """Random numbers per example."""
     apply: Callable[[Tensor, Tensor], Tensor]
     """Batch (N, C, H, W) and random numbers (N, columns) → batch."""
+    move: Callable[[Tensor, Tensor], Tensor] | None = None
+    """What of it moves pixels, for maps that move with their images; None is all of it."""
 
 
 def make_step(transform: Transform, device: torch.device) -> TransformStep:
@@ -207,6 +210,62 @@ def _blur(t: color_spec.GaussianBlur, device: torch.device) -> TransformStep:
     return TransformStep(1, lambda x, u: color.gaussian_blur(x, (width, height), _between(u[:, 0], low, high)))
 
 
+# ---- policies
+
+Drawn = Callable[[Tensor, Tensor], Iterator[tuple[Tensor, Tensor]]]
+"""Batch and random numbers → the operation of each image and its strength, for one operation after the other."""
+
+
+def _policy(columns: int, drawn: Drawn, interpolation: str, fill: float | None) -> TransformStep:
+    outside = fill or 0.0
+
+    def apply(x: Tensor, u: Tensor) -> Tensor:
+        for operation, strength in drawn(x, u):
+            x = policies.operate(x, operation, strength, interpolation, outside)
+        return x
+
+    def move(x: Tensor, u: Tensor) -> Tensor:
+        for operation, strength in drawn(x, u):
+            x = policies.move(x, operation, strength, interpolation, outside)
+        return x
+
+    return TransformStep(columns, apply, move)
+
+
+def _rand_augment(t: policies_spec.RandAugment, device: torch.device) -> TransformStep:
+    table = policies.strengths(t.num_magnitude_bins, device)
+
+    def drawn(x: Tensor, u: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        for i in range(t.num_ops):
+            operation = _whole(u[:, 2 * i], 0, policies.DRAWN - 1)
+            yield operation, table.of(operation, t.magnitude, u[:, 2 * i + 1] > 0.5, x)
+
+    return _policy(2 * t.num_ops, drawn, t.interpolation, t.fill)
+
+
+def _trivial_augment(t: policies_spec.TrivialAugmentWide, device: torch.device) -> TransformStep:
+    table = policies.strengths(t.num_magnitude_bins, device, wide=True)
+
+    def drawn(x: Tensor, u: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        operation, place = _whole(u[:, 0], 0, policies.DRAWN - 1), _whole(u[:, 1], 0, t.num_magnitude_bins - 1)
+        yield operation, table.of(operation, place, u[:, 2] > 0.5, x)
+
+    return _policy(3, drawn, t.interpolation, t.fill)
+
+
+def _auto_augment(t: policies_spec.AutoAugment, device: torch.device) -> TransformStep:
+    table, pairs = policies.strengths(10, device), policies.pairs_of(policies.POLICIES[t.policy], device)
+
+    def drawn(x: Tensor, u: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        pair = _whole(u[:, 0], 0, len(pairs.operation) - 1)
+        for i in range(2):
+            done = u[:, 1 + 2 * i] < pairs.probability[pair, i]
+            operation = torch.where(done, pairs.operation[pair, i], 0)
+            yield operation, table.of(operation, pairs.bins[pair, i], u[:, 2 + 2 * i] > 0.5, x)
+
+    return _policy(5, drawn, t.interpolation, t.fill)
+
+
 # ---- ranges
 
 
@@ -251,5 +310,8 @@ MAKERS: Final[dict[type[Transform], Callable[[Any, torch.device], TransformStep]
     color_spec.RandomPosterize: _posterize,
     color_spec.RandomAdjustSharpness: _sharpness,
     color_spec.GaussianBlur: _blur,
+    policies_spec.RandAugment: _rand_augment,
+    policies_spec.TrivialAugmentWide: _trivial_augment,
+    policies_spec.AutoAugment: _auto_augment,
 }
 """Transform class → function that makes its step. A test checks that every transform has one."""

@@ -11,6 +11,7 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
+from netspec.capture.parametrized import parametrized
 from netspec.capture.transformer_arguments import one_layer, stack, whole
 from netspec.capture.units import known_unit
 from netspec.emit.yaml import written_arguments
@@ -18,7 +19,7 @@ from netspec.layers import MODULE_OF
 from netspec.layers.base import NAMESPACES, Layer
 
 _OTHERWISE: Final = frozenset(
-    {"__init__", "__repr__", "extra_repr", "reset_parameters", "_reset_parameters", "__new__"}
+    {"__getstate__", "__init__", "__repr__", "extra_repr", "reset_parameters", "_reset_parameters", "__new__"}
 )
 """Methods of a layer that decide nothing of what it computes."""
 
@@ -83,13 +84,10 @@ def _short(value: Any) -> Any:
 
 
 def _is_disturbed(module: nn.Module) -> bool:
-    """Whether something is done around the module, or its weight is computed."""
+    """Whether something is done around the module, or its weight is computed in a way that no spec says."""
     inside = vars(module)
-    return (
-        bool(inside["_forward_hooks"] or inside["_forward_pre_hooks"])
-        or "forward" in inside
-        or hasattr(module, "parametrizations")
-    )
+    around = bool(inside["_forward_hooks"] or inside["_forward_pre_hooks"]) or hasattr(module, "parametrizations")
+    return "forward" in inside or (around and parametrized(module) is None)
 
 
 @cache

@@ -163,6 +163,20 @@ def _attention(module: Any) -> dict[str, Any] | None:
     return {"num_heads": module.num_heads, "dropout": float(module.dropout), "bias": bias}
 
 
+def _grouped(module: Any) -> dict[str, Any]:
+    """netspec's own attention, whose keys and values may be shared by queries."""
+    width, heads = module.in_proj_weight.shape[1], module.num_heads
+    first, last = module.in_proj_bias is not None, module.out_proj.bias is not None
+    found: dict[str, Any] = {
+        "num_heads": heads,
+        "dropout": float(module.dropout),
+        "kv_heads": None if module.kv_heads == heads else module.kv_heads,
+        "head_dim": None if module.head_dim * heads == width else module.head_dim,
+        **{name: getattr(module, name) for name in ("is_causal", "window", "scale", "rotary")},
+    }
+    return found | ({"bias": first} if first == last else {"qkv_bias": first, "out_bias": last})
+
+
 def _layer_scale(module: Any) -> dict[str, Any]:
     return {"init_value": module.init_value, "dim": -module.weight.ndim}
 
@@ -184,6 +198,7 @@ _SPECIAL: Final = {
     "ShiftedWindowAttentionV2": "WindowAttention",
     "RelativePositionalMultiHeadAttention": "GridAttention",
     "MultiheadAttention": "SelfAttention",
+    "GroupedQueryAttention": "SelfAttention",
 }
 _READERS: Final[dict[str, Any]] = {
     "RNN": _recurrent,
@@ -194,6 +209,7 @@ _READERS: Final[dict[str, Any]] = {
     "RelativePositionalMultiHeadAttention": _grid_attention,
     "MultiheadAttention": _attention,
     "SelfAttention": _attention,
+    "GroupedQueryAttention": _grouped,
     "LayerScale": _layer_scale,
     "Upsample": _scaled,
     "ClassToken": _nothing,

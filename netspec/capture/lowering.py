@@ -13,6 +13,7 @@ from netspec.capture.buffers import BufferPart, of_buffers, saved
 from netspec.capture.forms import AxisMoves, Form, Unmovable
 from netspec.capture.graph import Place, Region, Trace, Traced, TracedCall
 from netspec.capture.items import PlacedItem, made
+from netspec.capture.lookups import ChosenPlaces, followed, looked_up, only_adds_axes
 from netspec.capture.modes import draws, in_eval, keeps_statistics
 from netspec.capture.parametrized import parametrized
 from netspec.capture.positions import position_free
@@ -59,6 +60,8 @@ class Lowering:
         """Tensors that are others, padded with `-inf`, and by how much: pools of maxima pad so by themselves."""
         self.parts: dict[Traced, BufferPart] = {}
         """Of numbers the buffer that they are a part of."""
+        self.places: dict[Traced, ChosenPlaces] = {}
+        """Of what is moved or chosen of a parameter, which numbers of it."""
         self.truths: dict[Traced, Any] = {}
         """Of computed masks who takes part."""
         self.left_out: set[str] = set()
@@ -124,6 +127,7 @@ class Lowering:
         handler = self.functions.get(name) or self.functions.get(name.strip("_"))
         if not any(value.varies for value in call.results) and (
             self._constant(call)
+            or followed(self, call)
             or ((handler is None or name in _CHOOSE or call.results[0].dtype == "bool") and of_buffers(self, call))
         ):
             return
@@ -141,7 +145,8 @@ class Lowering:
         moves = ("view", "reshape", "unsqueeze", "squeeze", "flatten", "contiguous", "to", "type_as", "__getitem__")
         if call.name not in moves or len(learned) > 1 or result.dtype != learned[0].dtype:
             return False
-        if prod(result.shape) != prod(learned[0].shape):
+        chosen = call.name == "__getitem__" and not only_adds_axes(call)
+        if chosen or prod(result.shape) != prod(learned[0].shape):
             return False
         source, _ = self.constants.get(learned[0], (learned[0], ()))
         self.constants[result] = (source, result.shape)
@@ -220,6 +225,9 @@ class Lowering:
             return many
         source, seen = self.constants.get(value, (value, value.shape))
         if source.kind == "made":
+            chosen = looked_up(self, source, shape)
+            if chosen is not None:
+                return chosen
             ready = self.ready(value)
             if ready in self.forms:
                 return ready

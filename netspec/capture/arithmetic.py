@@ -31,8 +31,8 @@ def combined(lowering: Lowering, call: TracedCall, op: str, left: Any, right: An
     if op == "+" and added(lowering, call, left, right):
         return
     result = call.results[0]
-    at = next((lowering.anywhere(v)[1].at for v in (left, right) if isinstance(v, Traced) and v.varies), 0)
-    a, b = _operand(lowering, left, result, at), _operand(lowering, right, result, at)
+    of = next((lowering.anywhere(v)[1] for v in (left, right) if isinstance(v, Traced) and v.varies), Form())
+    a, b = _operand(lowering, left, result, of), _operand(lowering, right, result, of)
     forms = {form for _, form in (a, b) if form is not None}
     if len(forms) > 1:
         raise NoForm("the batch is not in the same place in both tensors")
@@ -54,7 +54,7 @@ def combined(lowering: Lowering, call: TracedCall, op: str, left: Any, right: An
     lowering.add(call, "use", None, terms=(a[0], op, b[0]), form=form)
 
 
-def _operand(lowering: Lowering, value: Any, result: Traced, at: int) -> tuple[Traced | float, Form | None]:
+def _operand(lowering: Lowering, value: Any, result: Traced, of: Form) -> tuple[Traced | float, Form | None]:
     """A value with as many axes as the result, or a number; None for the form of what is one for all examples."""
     if isinstance(value, bool) or not isinstance(value, (Traced, int, float)):
         raise NoForm(f"it is given {value!r}")
@@ -68,8 +68,8 @@ def _operand(lowering: Lowering, value: Any, result: Traced, at: int) -> tuple[T
         if number is not None:
             return number, None
         shape = (*(1 for _ in range(len(result.shape) - len(value.shape))), *value.shape)
-        if at and shape[at] == 1:  # the batch of the other is not its first axis
-            shape = (1, *shape[:at], *shape[at + 1 :])
+        if not of.plain and shape[of.at] == 1:  # the batch of the other is not its first axis, or not alone in it
+            shape = (1, *(1 for _ in of.inner), *shape[: of.at], *shape[of.at + 1 :])
         return lowering.constant(value, shape), None
     ready, form = lowering.anywhere(value)
     missing = len(result.shape) - len(value.shape)

@@ -121,6 +121,8 @@ class _Pass:
         if maker is not None and maker.takes is not None and _comes_from(maker, roles):
             gone = [maker] if self.counts[value] == 1 else []
             return _Operand(maker.takes, is_cut=False, gone=gone)
+        if maker is not None and maker.takes is not None and self.counts[value] == 1 and _is_turned(maker, roles):
+            return _Operand(maker.takes, is_cut="h" in roles, gone=[maker])
         if list(roles) not in (["h", "l", "d"], ["l", "d"]):
             raise _No
         return _Operand(value, is_cut="h" in roles, gone=[])
@@ -319,6 +321,15 @@ def _comes_from(item: PlacedItem, roles: Sequence[str]) -> bool:
     if item.word != "Rearrange":
         return False
     left, right = _sides(item)
+    return len(right) == len(roles) and _named(left, dict(zip(right, roles, strict=True))) == wanted
+
+
+def _is_turned(item: PlacedItem, roles: Sequence[str]) -> bool:
+    """Whether an item turns the axes of what is cut already: `k.transpose(-2, -1)`."""
+    if item.word != "Rearrange":
+        return False
+    left, right = _sides(item)
+    wanted = ["h", "l", "d"] if "h" in roles else ["l", "d"]
     return len(right) == len(roles) and _named(left, dict(zip(right, roles, strict=True))) == wanted
 
 

@@ -47,6 +47,20 @@ def part_of(call: TracedCall) -> BufferPart | None:
     return BufferPart(source, *(cut[0] if cut else (0, source.shape[0]))) if len(cut) <= 1 else None
 
 
+def of_buffers(lowering: Lowering, call: TracedCall) -> bool:
+    """Note numbers that are chosen from buffers, such as a part of a mask: they are written as they are."""
+    sources = [lowering.constants.get(value, (value, ()))[0] for value in call.reads() if lowering.is_learned(value)]
+    if call.constant is None or any(source.kind != "buffer" for source in sources):
+        return False
+    result = call.results[0]
+    result.kind, result.tensor = "numbers", call.constant
+    part = part_of(call)
+    if part is not None:
+        lowering.parts[result] = part
+    lowering.left_out.update(source.key for source in sources)
+    return True
+
+
 def saved(lowering: Lowering, value: Traced, shape: Sequence[int]) -> Traced | None:
     """A saved buffer of many numbers, or a part of one, as a value; None where it is neither."""
     part = lowering.parts.get(value)

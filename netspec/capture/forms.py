@@ -72,6 +72,10 @@ class AxisMoves:
         others = [group for i, group in enumerate(right) if i != form.at]
         return cls([[first], *([axis] for axis in merged), *(list(group) for group in others)], right)
 
+    def copied(self) -> AxisMoves:
+        """The same with groups of its own; the axes are the same."""
+        return AxisMoves([list(group) for group in self.left], [list(group) for group in self.right])
+
     def permuted(self, dims: Sequence[int]) -> None:
         """Order the tensor's axes anew."""
         rank = len(self.right)

@@ -86,12 +86,48 @@ def _of_maps(name: str, signature: str) -> Handler:
         given = bound(call, signature)
         if given.pop("return_indices", False):
             raise NoForm(f"`{call.name}` gives indices, too")
-        value = lowering.taken(given.pop("input"))
+        source = given.pop("input")
         if given.get("stride", 0) in (None, ()):
             given["stride"] = given["kernel_size"]
+        if name.startswith("MaxPool") and source in lowering.lowest:
+            source = _around(lowering, source, call.results[0], given)
+        value = lowering.taken(source)
         lowering.layered(call, name, value, given)
 
     return handle
+
+
+def _around(lowering: Lowering, padded: Traced, result: Traced, given: dict[str, Any]) -> Traced:
+    """What was padded with the lowest number in front of a pool of maxima, which pads so by itself: as much on both
+    sides, or as much behind as its last window needs."""
+    source, amounts = lowering.lowest[padded]
+    axes = len(source.shape) - 2
+    amounts = (*amounts, *(0 for _ in range(2 * axes - len(amounts))))
+    before, behind = amounts[::2][::-1], amounts[1::2][::-1]
+    sizes = {name: _each(given[name], axes) for name in ("kernel_size", "stride", "padding", "dilation")}
+    if any(sizes["padding"]) or len(amounts) != 2 * axes:
+        raise NoForm(_LOWEST)
+    if before == behind:
+        given["padding"] = before
+        return source
+    steps = zip(source.shape[2:], sizes["kernel_size"], sizes["stride"], sizes["dilation"], strict=True)
+    reached = tuple(-(-max(n - d * (k - 1) - 1, 0) // s) + 1 for n, k, s, d in steps)
+    if any(before) or reached != result.shape[2:]:
+        raise NoForm(_LOWEST)
+    given["ceil_mode"] = True
+    return source
+
+
+_LOWEST: Final = (
+    "a pad of `-inf` that is no pad of the pool of maxima behind it has no form in a spec: a pool pads on both sides "
+    "alike, or with `ceil_mode` behind the last window"
+)
+
+
+def _each(size: Any, axes: int) -> tuple[int, ...]:
+    """A size for each axis."""
+    found = tuple(cast("tuple[int, ...]", size)) if isinstance(size, (tuple, list)) else (size,)
+    return found * axes if len(found) == 1 else found
 
 
 def _dropout(name: str) -> Handler:
@@ -162,6 +198,9 @@ def _pad(lowering: Lowering, call: TracedCall) -> None:
     amounts = [int(amount) for amount in given["pad"]]
     if not any(amounts):
         lowering.is_same(call.results[0], lowering.find(given["input"]))
+        return
+    if given["mode"] == "constant" and given["value"] == float("-inf"):
+        lowering.lowest[call.results[0]] = (given["input"], tuple(amounts))
         return
     value = lowering.taken(given["input"])
     axes = len(value.shape) - 2

@@ -11,6 +11,7 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
+from netspec.capture.parametrized import parametrized
 from netspec.capture.transformer_arguments import one_layer, stack, whole
 from netspec.capture.units import known_unit
 from netspec.emit.yaml import written_arguments
@@ -18,7 +19,7 @@ from netspec.layers import MODULE_OF
 from netspec.layers.base import NAMESPACES, Layer
 
 _OTHERWISE: Final = frozenset(
-    {"__init__", "__repr__", "extra_repr", "reset_parameters", "_reset_parameters", "__new__"}
+    {"__getstate__", "__init__", "__repr__", "extra_repr", "reset_parameters", "_reset_parameters", "__new__"}
 )
 """Methods of a layer that decide nothing of what it computes."""
 
@@ -83,13 +84,10 @@ def _short(value: Any) -> Any:
 
 
 def _is_disturbed(module: nn.Module) -> bool:
-    """Whether something is done around the module, or its weight is computed."""
+    """Whether something is done around the module, or its weight is computed in a way that no spec says."""
     inside = vars(module)
-    return (
-        bool(inside["_forward_hooks"] or inside["_forward_pre_hooks"])
-        or "forward" in inside
-        or hasattr(module, "parametrizations")
-    )
+    around = bool(inside["_forward_hooks"] or inside["_forward_pre_hooks"]) or hasattr(module, "parametrizations")
+    return "forward" in inside or (around and parametrized(module) is None)
 
 
 @cache
@@ -165,6 +163,20 @@ def _attention(module: Any) -> dict[str, Any] | None:
     return {"num_heads": module.num_heads, "dropout": float(module.dropout), "bias": bias}
 
 
+def _grouped(module: Any) -> dict[str, Any]:
+    """netspec's own attention, whose keys and values may be shared by queries."""
+    width, heads = module.in_proj_weight.shape[1], module.num_heads
+    first, last = module.in_proj_bias is not None, module.out_proj.bias is not None
+    found: dict[str, Any] = {
+        "num_heads": heads,
+        "dropout": float(module.dropout),
+        "kv_heads": None if module.kv_heads == heads else module.kv_heads,
+        "head_dim": None if module.head_dim * heads == width else module.head_dim,
+        **{name: getattr(module, name) for name in ("is_causal", "window", "scale", "rotary")},
+    }
+    return found | ({"bias": first} if first == last else {"qkv_bias": first, "out_bias": last})
+
+
 def _layer_scale(module: Any) -> dict[str, Any]:
     return {"init_value": module.init_value, "dim": -module.weight.ndim}
 
@@ -186,6 +198,7 @@ _SPECIAL: Final = {
     "ShiftedWindowAttentionV2": "WindowAttention",
     "RelativePositionalMultiHeadAttention": "GridAttention",
     "MultiheadAttention": "SelfAttention",
+    "GroupedQueryAttention": "SelfAttention",
 }
 _READERS: Final[dict[str, Any]] = {
     "RNN": _recurrent,
@@ -196,6 +209,7 @@ _READERS: Final[dict[str, Any]] = {
     "RelativePositionalMultiHeadAttention": _grid_attention,
     "MultiheadAttention": _attention,
     "SelfAttention": _attention,
+    "GroupedQueryAttention": _grouped,
     "LayerScale": _layer_scale,
     "Upsample": _scaled,
     "ClassToken": _nothing,

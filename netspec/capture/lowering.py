@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
 from typing import Any, Final
 
 from torch import nn
 
 from netspec.capture import layers
-from netspec.capture.buffers import BufferPart, part_of, saved
+from netspec.capture.buffers import BufferPart, of_buffers, saved
 from netspec.capture.forms import AxisMoves, Form, Unmovable
 from netspec.capture.graph import Place, Region, Trace, Traced, TracedCall
 from netspec.capture.items import PlacedItem, made
+from netspec.capture.lookups import ChosenPlaces, followed, looked_up, only_adds_axes
 from netspec.capture.modes import draws, in_eval, keeps_statistics
+from netspec.capture.parametrized import parametrized
 from netspec.capture.positions import position_free
 from netspec.capture.trace import OF_THE_SHAPE
 from netspec.capture.written import ExpressionText
@@ -48,16 +51,23 @@ class Lowering:
         """Of a parameter that is seen in another shape, the parameter and the shape."""
         self.refused: list[tuple[Place | None, str]] = []
         self.items: list[PlacedItem] = []
+        self.saved = frozenset(trace.root.module.state_dict())
         self.expanded: dict[Traced, Traced] = {}
         """Tensors that are others, repeated along axes; joins repeat by themselves."""
         self.hidden: dict[Traced, Traced] = {}
         """Of a mask of numbers that of truth values which it is made of."""
+        self.lowest: dict[Traced, tuple[Traced, tuple[int, ...]]] = {}
+        """Tensors that are others, padded with `-inf`, and by how much: pools of maxima pad so by themselves."""
         self.parts: dict[Traced, BufferPart] = {}
         """Of numbers the buffer that they are a part of."""
+        self.places: dict[Traced, ChosenPlaces] = {}
+        """Of what is moved or chosen of a parameter, which numbers of it."""
         self.truths: dict[Traced, Any] = {}
         """Of computed masks who takes part."""
         self.left_out: set[str] = set()
         """The keys of buffers of which parts are written as numbers."""
+        self.unsaid: dict[Traced, tuple[Place | None, str]] = {}
+        """Of what is computed of parameters alone and has no form, where and why."""
         self.refused_results: set[Traced] = set()
         """Results that have no form: indices."""
         self.parameters: dict[tuple[Traced, tuple[int, ...]], Traced] = {}
@@ -70,12 +80,18 @@ class Lowering:
         """The items of a region."""
         before, self.items = self.items, []
         for step in region.steps:
+            count, known = len(self.items), dict(self.parameters)
             try:
                 if isinstance(step, Region):
                     self._region(step)
                 else:
                     self._call(step)
             except NoForm as reason:
+                if isinstance(step, TracedCall) and not any(value.varies for value in step.results):
+                    del self.items[count:]  # it may be that nobody reads what has no form
+                    self.parameters = known
+                    self.unsaid.update(dict.fromkeys(step.results, (step.place, str(reason))))
+                    continue
                 self.refused.append((step.place, str(reason)))
                 for value in step.results if isinstance(step, TracedCall) else step.outputs:
                     self.forms.setdefault(value, Form())
@@ -111,7 +127,8 @@ class Lowering:
         handler = self.functions.get(name) or self.functions.get(name.strip("_"))
         if not any(value.varies for value in call.results) and (
             self._constant(call)
-            or ((handler is None or name in _CHOOSE or call.results[0].dtype == "bool") and self._of_buffers(call))
+            or followed(self, call)
+            or ((handler is None or name in _CHOOSE or call.results[0].dtype == "bool") and of_buffers(self, call))
         ):
             return
         if handler is None:
@@ -121,33 +138,21 @@ class Lowering:
     def _constant(self, call: TracedCall) -> bool:
         """Note what is made of parameters and numbers alone, where that is a parameter in another shape, or numbers."""
         result = call.results[0]
-        learned = [value for value in call.reads() if self._is_learned(value)]
+        learned = [value for value in call.reads() if self.is_learned(value)]
         if not learned or call.name in OF_THE_SHAPE:
             result.kind, result.tensor = "numbers", call.constant
             return True
         moves = ("view", "reshape", "unsqueeze", "squeeze", "flatten", "contiguous", "to", "type_as", "__getitem__")
         if call.name not in moves or len(learned) > 1 or result.dtype != learned[0].dtype:
             return False
-        if _product(result.shape) != _product(learned[0].shape):
+        chosen = call.name == "__getitem__" and not only_adds_axes(call)
+        if chosen or prod(result.shape) != prod(learned[0].shape):
             return False
         source, _ = self.constants.get(learned[0], (learned[0], ()))
         self.constants[result] = (source, result.shape)
         return True
 
-    def _of_buffers(self, call: TracedCall) -> bool:
-        """Note numbers that are chosen from buffers, such as a part of a mask: they are written as they are."""
-        sources = [self.constants.get(value, (value, ()))[0] for value in call.reads() if self._is_learned(value)]
-        if call.constant is None or any(source.kind != "buffer" for source in sources):
-            return False
-        result = call.results[0]
-        result.kind, result.tensor = "numbers", call.constant
-        part = part_of(call)
-        if part is not None:
-            self.parts[result] = part
-        self.left_out.update(source.key for source in sources)
-        return True
-
-    def _is_learned(self, value: Traced) -> bool:
+    def is_learned(self, value: Traced) -> bool:
         """Whether it is a parameter or a buffer, or made of some."""
         if value.kind in ("parameter", "buffer") or value in self.constants:
             return True
@@ -161,6 +166,8 @@ class Lowering:
             value = self.same[value]
         if value in self.refused_results:
             raise NoForm("indices of a maximum are used")
+        if value in self.lowest:
+            raise NoForm("a pad of `-inf` has no form in a spec, other than in front of a pool of maxima")
         if value in self.expanded:
             raise NoForm("values are repeated along an axis, other than for sums and products")
         return value
@@ -218,9 +225,14 @@ class Lowering:
             return many
         source, seen = self.constants.get(value, (value, value.shape))
         if source.kind == "made":
+            chosen = looked_up(self, source, shape)
+            if chosen is not None:
+                return chosen
             ready = self.ready(value)
             if ready in self.forms:
                 return ready
+            if source in self.unsaid:
+                self.refused.append(self.unsaid[source])
             raise NoForm("it is computed of parameters in a way that has no form in a spec")
         if source.kind == "numbers" and source.tensor is not None and len(shape) and shape[0] == self.batch != 1:
             first = source.tensor[:1]
@@ -229,7 +241,7 @@ class Lowering:
                 seen = source.shape
         if len(seen) == len(shape) and len(seen) and seen[0] == 1:
             shape = (1, *shape[1:])
-        if not shape or shape[0] != 1 or _product(shape) != _product(seen):
+        if not shape or shape[0] != 1 or prod(shape) != prod(seen):
             raise NoForm(f"a {source.kind} of the shape {tuple(seen)} is used as one for each example")
         wanted = tuple(shape[1:])
         known = self.parameters.get((source, wanted))
@@ -241,7 +253,7 @@ class Lowering:
         else:
             if source.tensor is None:
                 source.tensor = dict(self.trace.root.module.named_buffers()).get(source.key)
-            if source.tensor is None or _product(wanted) > 4096:
+            if source.tensor is None or prod(wanted) > 4096:
                 raise NoForm(f"numbers of the shape {tuple(seen)} are too many to be written into a spec")
             numbers: Any = source.tensor.detach().reshape(wanted).tolist()
             if source.dtype == "int64" and len(wanted) == 1 and wanted[0] > 3 and numbers == list(range(wanted[0])):
@@ -267,11 +279,17 @@ class Lowering:
         forms: tuple[Form, ...] = more.pop("forms", ())
         gives: tuple[Traced, ...] = more.pop("gives", None) or tuple(call.results)
         item = PlacedItem(word, takes, gives, arguments or {}, place=call.place, **more)
+        unsaved = next((key for key in item.keys.values() if key not in self.saved), None)
+        if unsaved is not None:
+            raise NoForm(
+                f"`{unsaved}` is a buffer that is not saved with the weights, in the place of a parameter: with "
+                "`persistent=True` where it is registered a spec has it"
+            )
         self.items.append(item)
         for value, own in zip(gives, forms or [form] * len(gives), strict=True):
             self.forms[value] = own
             wanted = own.shape(value.shape, self.batch) if value.varies else None
-            if wanted is not None and (len(value.shape) <= own.at or _product(wanted) != _product(value.shape)):
+            if wanted is not None and (len(value.shape) <= own.at or prod(wanted) != prod(value.shape)):
                 raise NoForm("what it gives has no batch")
         return item
 
@@ -291,7 +309,7 @@ class Lowering:
         value = self.find(value)
         if value in self.pending:
             base, before = self.pending[value]
-            layout = _copied(before)
+            layout = before.copied()
         else:
             base = value
             layout = AxisMoves.of(value.shape, self.form(value), self.batch)
@@ -314,11 +332,15 @@ class Lowering:
         layer = layers.layer_of(call.layer)
         assert layer is not None
         name = type(layer).__name__
-        keys = {key: f"{call.path}.{key}" for key in call.layer.state_dict()}
+        computed_weight = parametrized(call.layer)
+        names: Mapping[str, str] = {} if computed_weight is None else computed_weight.names
+        keys = {names.get(key, key): f"{call.path}.{key}" for key in call.layer.state_dict()}
         given = [arg for arg in (*call.args, *call.kwargs.values()) if isinstance(arg, Traced)]
         if not given:
             raise NoForm(f"`{name}` is given no tensor")
         more: dict[str, Any] = {"keys": keys, "path": call.path, "class_name": type(call.layer).__name__}
+        if computed_weight is not None:
+            more["options"] = {"parametrize": computed_weight.option}
         computed = self._in_its_mode(call, call.layer, layer, more)
         if computed is None:
             self.passed_on(call, given[0])
@@ -376,15 +398,3 @@ class Lowering:
                 "random numbers are drawn for each example, of what a spec has once for all of them: a parameter or "
                 "numbers that are repeated"
             )
-
-
-def _copied(layout: AxisMoves) -> AxisMoves:
-    """A layout with groups of its own; the axes are the same."""
-    return AxisMoves([list(group) for group in layout.left], [list(group) for group in layout.right])
-
-
-def _product(sizes: Sequence[int]) -> int:
-    found = 1
-    for size in sizes:
-        found *= size
-    return found

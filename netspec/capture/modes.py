@@ -114,7 +114,7 @@ def freeze(items: list[PlacedItem], module: nn.Module, modes: Modes) -> None:
                 f"{where}`{item.path or item.word}` stays in eval mode while the module trains, but its parameters "
                 f"train, which no spec says; with `requires_grad_(False)` on it the spec has `freeze: true`"
             )
-        if is_frozen and (item.is_steady or (keys and not item.keeps_statistics)):
+        if is_frozen and (item.is_steady or (item.keys and not item.keeps_statistics)):
             item.options["freeze"] = True
     for item in items:
         _lift(item)

@@ -92,6 +92,7 @@ def _spliced(item: PlacedItem, path: str) -> Iterator[PlacedItem]:
         yield from item.body
         return
     if len(keyed) == 1 and keyed[0].path == item.path and (not numbered or len(item.body) == 1):
+        keyed[0].name = None  # it has the place of the module, or its name
         yield from item.body  # the parameters are the module's own, as in a norm with axes moved around it
         return
     yield item

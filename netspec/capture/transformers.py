@@ -80,6 +80,12 @@ _CAUSAL: Final = {
 
 def _attention(lowering: Lowering, call: TracedCall, layer: Layer, more: dict[str, Any]) -> None:
     """`nn.MultiheadAttention` of a sequence on itself or on another."""
+    if not isinstance(call.layer, nn.MultiheadAttention):  # netspec's own, with a mask in which True takes part
+        own = bound(call, "query mask=None bias=None")
+        reads = {name: (lowering.taken(own[name]),) for name in ("mask", "bias") if own[name] is not None}
+        takes = lowering.taken(own["query"])
+        lowering.add(call, "SelfAttention", takes, layers.written(layer), reads=reads, **more)
+        return
     given = bound(call, _ATTENTION)
     first = _batch_first(call.layer)
     taken = (given.get(name, given["query"]) for name in ("query", "key", "value"))  # netspec's own layer takes one

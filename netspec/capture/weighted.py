@@ -13,6 +13,7 @@ from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import made
 from netspec.capture.lowering import Handler, Lowering, NoForm
 from netspec.capture.masks import Truth, masked, shown_by, truth_of
+from netspec.capture.parametrized import standardized
 from netspec.capture.trace import named_modules
 
 
@@ -46,21 +47,27 @@ def _linear(lowering: Lowering, call: TracedCall) -> None:
 def _convolution(axes: int) -> Handler:
     def handle(lowering: Lowering, call: TracedCall) -> None:
         given = bound(call, "input weight bias=None stride=1 padding=0 dilation=1 groups=1")
-        weight = _learned(given["weight"], "weight")
+        computed = standardized(given["weight"]) if given["weight"].kind == "made" else None
+        weight = _learned(given["weight"], "weight") if computed is None else computed.weight
         arguments = {name: given[name] for name in ("stride", "padding", "dilation", "groups")}
         arguments |= {
             "out_channels": weight.shape[0],
             "kernel_size": weight.shape[2:],
             "bias": given["bias"] is not None,
         }
-        keys = _keys(weight=weight, bias=given["bias"])
-        lowering.layered(call, f"Conv{axes}d", lowering.taken(given["input"]), arguments, keys=keys)
+        more: dict[str, Any] = {"keys": _keys(weight=weight, bias=given["bias"])}
+        if computed is not None:
+            more["keys"] = {**_keys(bias=given["bias"]), **computed.keys}
+            more |= {"options": {"parametrize": computed.option}, "path": weight.key.rpartition(".")[0]}
+        lowering.layered(call, f"Conv{axes}d", lowering.taken(given["input"]), arguments, **more)
 
     return handle
 
 
 def _batch_norm(lowering: Lowering, call: TracedCall) -> None:
     given = bound(call, "input running_mean running_var weight=None bias=None training=False momentum=0.1 eps=1e-5")
+    if not given["input"].varies:
+        raise NoForm("it takes mean and variance of what no input decides")
     tracked = given["running_mean"] is not None
     steady = lowering.is_steady(call) and not given["training"]
     if tracked and bool(given["training"]) != lowering.trace.training and not steady:

@@ -36,6 +36,7 @@ COMMANDS: Final = {
     "format": "Put the white space of specs in order.",
     "lock": "Write down what must not change unseen: shapes, counts, keys of the state_dict.",
     "compile": "Print the layer table; write Python, a diagram and JSON.",
+    "summary": "Print the layer table of a module of yours, or of a spec.",
     "draw": "Draw a spec, or several side by side: SVG, PNG, PDF, HTML, TikZ, Mermaid.",
     "compare": "Compare networks: parameters, MACs, layers, as text and as a picture.",
     "expand": "Print the flat YAML that a spec's templates stand for.",

@@ -12,11 +12,13 @@ from click.core import ParameterSource
 
 from netspec.cli.common import format_option, load_spec, plugin_option, said, set_option, width
 from netspec.cli.files import write_atomic
+from netspec.cli.modules import ImportOptions, factory_in, imported_module
 from netspec.cli.pages import check_sheet, format_of, page_of, sheet_options
 from netspec.cli.variants import spec_pairs, variants_option
 from netspec.comparison import Comparison, SeveralNets, compare
 from netspec.diagnostics import UsageError
 from netspec.drawing.page import Sheet
+from netspec.net import Net
 
 _FILES: Final = ("svg", "png", "pdf", "tex", "html")
 
@@ -41,6 +43,10 @@ _FILES: Final = ("svg", "png", "pdf", "tex", "html")
 @sheet_options
 @click.option("--variant-a", metavar="NAME", help="Which variant of the first of two specs; overrides --variant.")
 @click.option("--variant-b", metavar="NAME", help="Which variant of the second one; overrides --variant.")
+@click.option(
+    "--input", "inputs", multiple=True, metavar="SIZES",
+    help="Of modules: one example's sizes, `3,224,224`, or `16,int64`; once for each argument.",
+)  # fmt: skip
 @plugin_option
 @variants_option("several of one spec are compared")
 @set_option
@@ -50,6 +56,7 @@ def command(
     form: str,
     output: Path | None,
     depth: int | None,
+    inputs: tuple[str, ...],
     variant_a: str | None,
     variant_b: str | None,
     variants: tuple[str, ...],
@@ -60,7 +67,8 @@ def command(
     """Compare the networks of specs: costs with ratios, and of two the layers that differ.
 
     Ratios are B / A; of more than two, to the first. Variants of one file: `netspec compare resnet.yaml --variant
-    resnet18 --variant resnet50`.
+    resnet18 --variant resnet50`. In the place of a spec a module of yours may stand, `package.module:factory` or
+    `file.py:Net`: it is imported, made and run, and held against the network that is compared.
     """
     if git is not None:
         return _branch(specs, git)
@@ -70,7 +78,7 @@ def command(
     check_sheet(kind)
     sheet = page_of(page)
     pairs = _pairs(specs, variants, variant_a, variant_b)
-    nets = [load_spec(spec, variant, set_, to_look_at=True) for spec, variant in pairs]
+    nets = [_net(spec, variant, set_, inputs) for spec, variant in pairs]
     comparison = compare(*nets)
     if output is not None and kind is not None:
         made, told = _drawn(comparison, kind, sheet, depth, snippet=snippet)
@@ -78,6 +86,14 @@ def command(
         click.echo(f"wrote {output}{told}", err=True)
     click.echo(_told(comparison, form).rstrip("\n"))
     return 0
+
+
+def _net(spec: str, variant: str | None, set_: tuple[str, ...], inputs: tuple[str, ...]) -> Net:
+    """The net of a spec, or of a module."""
+    program = factory_in(spec)
+    if program is None:
+        return load_spec(spec, variant, set_, to_look_at=True)
+    return imported_module(program, ImportOptions(inputs)).found.net
 
 
 def _branch(specs: tuple[str, ...], ref: str) -> int:

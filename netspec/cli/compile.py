@@ -78,8 +78,8 @@ def command(
     if result.diagnostics:
         show_diagnostics(result.diagnostics, sources, err=True)
     net = result.net
-    cost = _cost(net, asked)
-    click.echo(_table(net, form, depth, cost).rstrip("\n"))
+    cost = cost_of(net, asked)
+    click.echo(table_of(net, form, depth, cost).rstrip("\n"))
     json_is_out()
     if not no_write:
         _write(net, cost, output or Path("build") / net.name)
@@ -104,7 +104,7 @@ class EstimateOptions(NamedTuple):
         return self != EstimateOptions(None, None, None, None)
 
 
-def _cost(net: Net, asked: EstimateOptions) -> Cost | None:
+def cost_of(net: Net, asked: EstimateOptions) -> Cost | None:
     """The estimate by the options, completed by the recipe if there is one; None if no option asks for an estimate."""
     if not asked.is_there:
         return None
@@ -130,7 +130,8 @@ def _fit(cost: Cost, memory: str) -> None:
     click.echo(f"it fits: {needed} of {bytes_text(limit)}", err=True)
 
 
-def _table(net: Net, form: str, depth: int | None, cost: Cost | None) -> str:
+def table_of(net: Net, form: str, depth: int | None, cost: Cost | None) -> str:
+    """The table of a net in one of the formats."""
     match form:
         case "json":
             return _document(net, cost)
@@ -158,7 +159,9 @@ def _show_failure(result: Result, form: str, depth: int | None, asked: EstimateO
     whole = is_whole(found)
     if form == _TABLE and result.net is not None and result.net.layers and has_errors(found):
         net = result.net
-        click.echo(_table(net, form, depth, _cost(net, asked)).rstrip() if whole else partial_table(net, width=width()))
+        click.echo(
+            table_of(net, form, depth, cost_of(net, asked)).rstrip() if whole else partial_table(net, width=width())
+        )
     show_diagnostics(found, {result.source.name: result.source.text}, err=True)
     if asked.is_there and form == _TABLE and not whole:
         click.echo("the memory of training is that of a whole net: mend the spec, and it is estimated", err=True)

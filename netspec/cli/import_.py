@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-import sys
-from contextlib import redirect_stdout
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from netspec.capture.sources import ModuleSource, check_there, module_source, names_in, told_names
+from netspec.capture.sources import ModuleSource, module_source, names_in, told_names
 from netspec.cli.files import check_target, is_read, write_atomic
-from netspec.diagnostics import MissingExtra, UsageError
-from netspec.extras import install
+from netspec.cli.modules import ImportOptions, imported_module, told_of_proof
+from netspec.diagnostics import UsageError
 from netspec.importing import ImportedSpec, NotImportable, from_config, from_program
 from netspec.views.describe import count_text
 
@@ -65,8 +63,8 @@ def command(
         _from_text(program.file, inputs, target, name, module=program)
         return
     if program is not None:
-        options = ImportOptions(inputs, is_flat=flat, is_verified=not unverified, force=force)
-        _from_module(program, options, target, name)
+        options = ImportOptions(inputs, is_flat=flat, is_verified=not unverified)
+        _from_module(program, options, target, name, force=force)
         return
     given = {"--input": bool(inputs) and not is_text, "--flat": flat, "--unverified": unverified}
     for option in (option for option, is_given in given.items() if is_given):
@@ -120,33 +118,12 @@ def _from_text(
     _given_out(written, target)
 
 
-class ImportOptions(NamedTuple):
-    """How a module is imported."""
-
-    inputs: tuple[str, ...]
-    is_flat: bool
-    is_verified: bool
-    force: bool
-
-
-def _from_module(source: ModuleSource, options: ImportOptions, target: Path | None, name: str | None) -> None:
-    check_there(source)
-    try:
-        from netspec.capture.factory import example, module_from
-        from netspec.capture.importing import from_torch
-    except ModuleNotFoundError as error:
-        if error.name not in ("torch", "torchvision"):
-            raise
-        raise MissingExtra(f"a module needs {error.name} to run: {install('torch')}") from None
-    with redirect_stdout(sys.stderr):  # the program may print, too
-        made = module_from(source)
-        title = name or source.rest.partition("(")[0].rpartition(".")[2]
-        given = example(made, options.inputs)
-        found = from_torch(made, *given.tensors, name=title, is_flat=options.is_flat, is_verified=options.is_verified)
-    if given.guess:
-        click.echo(f"note: {given.guess}; `--input` says another", err=True)
+def _from_module(
+    source: ModuleSource, options: ImportOptions, target: Path | None, name: str | None, *, force: bool
+) -> None:
+    found = imported_module(source, options, name).found
     beside = None if target is None or found.keeps_keys else target.with_suffix(".keys.json")
-    if beside is not None and beside.exists() and not options.force:
+    if beside is not None and beside.exists() and not force:
         raise UsageError(f"{beside} is there already, and the keys would be written to it; `--force` writes over it")
     if target is None:
         click.echo(found.text, nl=False)
@@ -163,10 +140,7 @@ def _told(found: FromTorch, target: Path | None, beside: Path | None) -> None:
     assert isinstance(params, int)
     what = "the spec" if target is None else f"wrote {target}"
     click.echo(f"{what}: {count_text(params)} parameters, {len(found.text.splitlines())} lines", err=True)
-    if found.difference is not None:
-        _told_proof(found)
-    for note in found.notes:
-        click.echo(f"note: {note}", err=True)
+    told_of_proof(found)
     if found.keeps_keys:
         click.echo("its `state_dict` has the module's keys", err=True)
     elif beside is None:
@@ -177,11 +151,3 @@ def _told(found: FromTorch, target: Path | None, beside: Path | None) -> None:
         click.echo(f"note: {target.with_suffix('.keys.json')} is from before; the spec needs none", err=True)
     if target is not None:
         click.echo(f"next: netspec compile {quote(str(target))}", err=True)
-
-
-def _told_proof(found: FromTorch) -> None:
-    click.echo(
-        f"equal to the module in outputs and gradients, {', '.join(found.proven)}: within {found.difference:.0e} of "
-        "the largest value, in 64 bits",
-        err=True,
-    )

@@ -1,0 +1,238 @@
+"""Parameters whose numbers a program moves or looks up: tables of biases for the distances of two positions.
+
+What a function that moves and chooses does to a parameter is seen by giving it the numbers of the places in its stead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import permutations
+from math import prod
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+
+import torch
+
+from netspec.capture.forms import Form
+from netspec.capture.graph import Traced, TracedCall
+from netspec.capture.items import PlacedItem, made
+from netspec.capture.written import ExpressionText
+
+if TYPE_CHECKING:
+    from netspec.capture.lowering import Lowering
+
+_MOVES: Final = frozenset(
+    """
+    __getitem__ view reshape flatten unflatten squeeze unsqueeze permute transpose movedim contiguous chunk
+    index_select select narrow t swapaxes view_as reshape_as
+    """.split()  # noqa: SIM905  # a list of words reads best as words
+)
+_MOST: Final = 4096
+"""Indices that are written into a spec one by one."""
+
+
+class ChosenPlaces(NamedTuple):
+    """Which numbers of a parameter a tensor has."""
+
+    source: Traced
+    places: torch.Tensor
+    """For each of them its place in the parameter, counted through all of its axes."""
+
+
+def followed(lowering: Lowering, call: TracedCall) -> bool:
+    """Note which numbers of a parameter a call moves or chooses; whether it does no more than that."""
+    if call.name not in _MOVES or call.function is None:
+        return False
+    read = list(dict.fromkeys(call.reads()))
+    sources = {value: found for value in read if (found := _places(lowering, value)) is not None}
+    if len(sources) != 1:
+        return False
+    found = next(iter(sources.values()))
+    given: dict[Traced, torch.Tensor] = {value: each.places for value, each in sources.items()}
+    for value in read:
+        if value not in given:
+            numbers = _numbers(lowering, value)
+            if numbers is None or numbers.is_floating_point():
+                return False
+            given[value] = numbers
+    moved: Any = call.function(*_with(call.args, given), **_with(call.kwargs, given))
+    several = cast("Sequence[torch.Tensor]", moved if isinstance(moved, (tuple, list)) else [moved])
+    for result, places in zip(call.results, several, strict=True):
+        lowering.places[result] = ChosenPlaces(found.source, places)
+    return True
+
+
+def only_adds_axes(call: TracedCall) -> bool:
+    """Whether an index adds axes of 1 and chooses nothing: `x[None, :, ...]`."""
+    index: Any = call.args[1]
+    parts = cast("tuple[Any, ...]", index) if isinstance(index, tuple) else (index,)
+    return all(part is None or part is Ellipsis or part == slice(None) for part in parts)
+
+
+def looked_up(lowering: Lowering, value: Traced, shape: Sequence[int]) -> Traced | None:
+    """A value of what was chosen from a parameter, whose first axis, of 1, is that of the batch; None if it has no
+    form."""
+    found = lowering.places.get(value)
+    if found is None or not shape or shape[0] != 1 or found.places.numel() != prod(shape):
+        return None
+    places = found.places.reshape(tuple(shape[1:]))
+    known = lowering.parameters.get((value, tuple(shape[1:])))
+    if known is not None:
+        return known
+    lead = next((i for i, size in enumerate(places.shape) if size != 1), 0)
+    own = places.reshape(places.shape[lead:])
+    result = _permuted(lowering, found.source, own) or _from_table(lowering, found.source, own)
+    if result is not None and lead:
+        names = " ".join("abcdef"[: own.dim()])
+        ones = " ".join("1" for _ in range(lead))
+        result = _moved(lowering, found.source, result, f"n {names} -> n {ones} {names}", tuple(places.shape))
+    if result is not None:
+        lowering.parameters[value, tuple(shape[1:])] = result
+    return result
+
+
+# ---- what a call does
+
+
+def _places(lowering: Lowering, value: Traced) -> ChosenPlaces | None:
+    if value in lowering.places:
+        return lowering.places[value]
+    source, shape = lowering.constants.get(value, (value, value.shape))
+    if source in lowering.places:
+        found = lowering.places[source]
+        return found._replace(places=found.places.reshape(shape))
+    if source.kind != "parameter" or source.dtype != "float32":
+        return None
+    return ChosenPlaces(source, torch.arange(prod(shape)).reshape(shape))
+
+
+def _numbers(lowering: Lowering, value: Traced) -> torch.Tensor | None:
+    """The numbers of what no input decides, and no training."""
+    if value.varies:
+        return None
+    if value.tensor is not None:
+        return value.tensor
+    source, shape = lowering.constants.get(value, (value, value.shape))
+    if source.kind != "buffer":
+        return None
+    found = dict(lowering.trace.root.module.named_buffers()).get(source.key)
+    return None if found is None else found.reshape(shape)
+
+
+def _with(tree: Any, given: Mapping[Traced, torch.Tensor]) -> Any:
+    """Arguments with tensors in the places of values."""
+    if isinstance(tree, Traced):
+        return given[tree]
+    if isinstance(tree, tuple):
+        return tuple(_with(item, given) for item in cast("tuple[Any, ...]", tree))
+    if isinstance(tree, dict):
+        return {key: _with(item, given) for key, item in cast("dict[str, Any]", tree).items()}
+    if isinstance(tree, slice):
+        ends = cast("slice[Any, Any, Any]", tree)
+        return slice(_with(ends.start, given), _with(ends.stop, given), _with(ends.step, given))
+    return tree
+
+
+# ---- what a spec says of it
+
+
+def _permuted(lowering: Lowering, source: Traced, places: torch.Tensor) -> Traced | None:
+    """A parameter with its axes in another order."""
+    sizes = tuple(size for size in source.shape if size != 1)
+    count = len(sizes)
+    if places.numel() != torch.Size(source.shape).numel() or not 2 <= count <= 4:
+        return None
+    own = torch.arange(places.numel()).reshape(sizes)
+    for order in permutations(range(count)):
+        turned = own.permute(order)
+        if turned.numel() == places.numel() and torch.equal(turned.reshape(places.shape), places):
+            start = lowering.constant(source, (1, *source.shape))
+            names = "abcd"[:count]
+            left = _axes(source.shape, names)
+            right = _axes(tuple(places.shape), [names[i] for i in order])
+            if right is None or left is None:
+                return None
+            return _moved(lowering, source, start, f"n {left} -> n {right}", tuple(places.shape))
+    return None
+
+
+def _axes(shape: Sequence[int], names: Sequence[str]) -> str | None:
+    """The names of the axes of a shape, 1 for those that have none."""
+    rest = iter(names)
+    found = ["1" if size == 1 else next(rest, "") for size in shape]
+    return None if "" in found or next(rest, None) is not None else " ".join(found)
+
+
+def _from_table(lowering: Lowering, source: Traced, places: torch.Tensor) -> Traced | None:
+    """Rows of a table, chosen by numbers, with the axis of the rows in some place."""
+    if len(source.shape) != 2:
+        return None
+    rows, width = source.shape
+    for axis in [i for i, size in enumerate(places.shape) if size == width]:
+        last = places.movedim(axis, -1)
+        if not torch.equal(last, last[..., :1] + torch.arange(width)) or bool((last[..., 0] % width).any()):
+            continue
+        chosen = last[..., 0] // width
+        numbers = _index(chosen, rows)
+        if numbers is None:
+            return None
+        index = Traced("made", (1, *chosen.shape), "int64")
+        arguments = {"value": numbers, "dtype": "int64", "persistent": False}
+        lowering.items.append(PlacedItem("Buffer", None, (index,), arguments))
+        found = made((1, *last.shape), source, varies=False)
+        table = {"num_embeddings": rows, "embedding_dim": width}
+        lowering.items.append(PlacedItem("Embedding", index, (found,), table, keys={"weight": source.key}))
+        lowering.items[-1].path = source.key
+        lowering.forms[index] = lowering.forms[found] = Form()
+        if axis == places.dim() - 1:
+            return found
+        names = list("ijkl"[: places.dim() - 1])
+        turned = [*names[:axis], "h", *names[axis:]]
+        pattern = f"n {' '.join(names)} h -> n {' '.join(turned)}"
+        return _moved(lowering, source, found, pattern, tuple(places.shape))
+    return None
+
+
+def _moved(lowering: Lowering, source: Traced, start: Traced, pattern: str, shape: tuple[int, ...]) -> Traced:
+    left, _, right = pattern.partition(" -> ")
+    if left == right:
+        return start
+    result = made((1, *shape), source, varies=False)
+    lowering.items.append(PlacedItem("Rearrange", start, (result,), {"pattern": pattern}))
+    lowering.forms[result] = Form()
+    return result
+
+
+def _index(chosen: torch.Tensor, rows: int) -> Any:
+    """Indices as a spec writes them: by the distances of two places in a window, or one by one."""
+    found = _distances(chosen, rows)
+    if found is not None:
+        return ExpressionText(found)
+    if chosen.numel() > _MOST:
+        return None
+    return cast("list[Any]", chosen.tolist())  # pyright: ignore[reportUnknownMemberType]  # of numbers
+
+
+def _distances(chosen: torch.Tensor, rows: int) -> str | None:
+    """The expression of the indices of relative positions in a window, perhaps with a token in front."""
+    if chosen.dim() != 2 or chosen.shape[0] != chosen.shape[1]:
+        return None
+    for prefix in (0, 1):
+        area = chosen.shape[0] - prefix
+        for width in (w for w in range(2, area + 1) if area % w == 0):
+            height = area // width
+            if (2 * height - 1) * (2 * width - 1) + 3 * prefix != rows:
+                continue
+            y, x = torch.arange(area) // width, torch.arange(area) % width
+            both = (y[:, None] - y + height - 1) * (2 * width - 1) + x[:, None] - x + width - 1
+            if not torch.equal(chosen[prefix:, prefix:], both):
+                continue
+            tall, wide = f"{height - 1} + a // {width} - b // {width}", f"{width - 1} + a % {width} - b % {width}"
+            row = f"({tall}) * {2 * width - 1} + {wide}"
+            inner = f"[{row} for b in range({area})]"
+            if not prefix:
+                return f"[{inner} for a in range({area})]"
+            top, side, corner = int(chosen[0, 1]), int(chosen[1, 0]), int(chosen[0, 0])
+            if bool((chosen[0, 1:] != top).any() or (chosen[1:, 0] != side).any()):
+                continue
+            return f"[[{corner}] + [{top}] * {area}] + [[{side}] + {inner} for a in range({area})]"
+    return None

@@ -1,0 +1,76 @@
+"""Networks of a program, which a user names in the place of a spec: `package.module:factory`, `file.py:Net`."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import redirect_stdout
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from netspec.capture.sources import ModuleSource, check_there, module_source
+from netspec.diagnostics import MissingExtra
+from netspec.extras import install
+
+if TYPE_CHECKING:
+    from netspec.capture.importing import FromTorch
+
+
+class ImportOptions(NamedTuple):
+    """How a module is imported."""
+
+    inputs: tuple[str, ...] = ()
+    is_flat: bool = False
+    is_verified: bool = True
+
+
+class ImportedModule(NamedTuple):
+    """What came of it."""
+
+    found: FromTorch
+    guess: str
+    """On which input it ran, where nobody said one."""
+
+
+def factory_in(text: str) -> ModuleSource | None:
+    """The factory that a text names behind a colon; None if it names a file."""
+    source = module_source(text)
+    return source if source is not None and source.rest else None
+
+
+def imported_module(source: ModuleSource, options: ImportOptions, name: str | None = None) -> ImportedModule:
+    """The network of a module, which is made and run.
+
+    Raises:
+        UsageError: there is no such module.
+        NotCaptured: it does what a spec cannot say.
+        MissingExtra: torch is not installed.
+    """
+    check_there(source)
+    try:
+        from netspec.capture.factory import example, module_from
+        from netspec.capture.importing import from_torch
+    except ModuleNotFoundError as error:
+        if error.name not in ("torch", "torchvision"):
+            raise
+        raise MissingExtra(f"a module needs {error.name} to run: {install('torch')}") from None
+    with redirect_stdout(sys.stderr):  # the program may print, too
+        made = module_from(source)
+        title = name or source.rest.partition("(")[0].rpartition(".")[2]
+        given = example(made, options.inputs)
+        found = from_torch(made, *given.tensors, name=title, is_flat=options.is_flat, is_verified=options.is_verified)
+    if given.guess:
+        click.echo(f"note: {given.guess}; `--input` says another", err=True)
+    return ImportedModule(found, given.guess)
+
+
+def told_of_proof(found: FromTorch) -> None:
+    """Say what was proven, and what was not."""
+    if found.difference is not None:
+        click.echo(
+            f"equal to the module in outputs and gradients, {', '.join(found.proven)}: within {found.difference:.0e} "
+            "of the largest value, in 64 bits",
+            err=True,
+        )
+    for note in found.notes:
+        click.echo(f"note: {note}", err=True)

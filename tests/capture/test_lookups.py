@@ -1,0 +1,92 @@
+"""Parameters whose numbers a program moves or looks up."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tests.capture.test_from_torch import equal, imported, refusal
+
+
+def distances(height: int, width: int, *, token: bool) -> Tensor:
+    """The number of the distance of each two places, as Swin and BEiT count them."""
+    y, x = torch.arange(height * width) // width, torch.arange(height * width) % width
+    both = (y[:, None] - y + height - 1) * (2 * width - 1) + x[:, None] - x + width - 1
+    if not token:
+        return both
+    kinds = (2 * height - 1) * (2 * width - 1)
+    found = F.pad(both, (1, 0, 1, 0), value=kinds + 1)
+    found[0, :] = kinds
+    found[0, 0] = kinds + 2
+    return found
+
+
+class Near(nn.Module):
+    """Attention with a bias for the distance of two places."""
+
+    def __init__(self, index: Tensor, *, fused: bool, flat: bool = False) -> None:
+        super().__init__()
+        self.qkv = nn.Linear(16, 48)
+        self.table = nn.Parameter(torch.zeros(int(index.max()) + 1, 2))
+        self.register_buffer("index", index.view(-1) if flat else index, persistent=False)
+        self.length = index.shape[0]
+        self.fused = fused
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, length, _ = x.shape
+        index = self.get_buffer("index")
+        bias = self.table[index].view(length, length, 2).permute(2, 0, 1).unsqueeze(0).contiguous()
+        q, k, v = self.qkv(x).view(n, length, 3, 2, 8).permute(2, 0, 3, 1, 4)
+        if self.fused:
+            y = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+        else:
+            y = ((q * 8**-0.5) @ k.transpose(-2, -1) + bias).softmax(-1) @ v
+        return y.transpose(1, 2).flatten(2)
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_biases_of_distances_are_looked_up(fused: bool) -> None:
+    module = Near(distances(2, 3, token=False), fused=fused, flat=fused)
+    found = imported(module, (6, 16))
+    assert "(1 + a // 3 - b // 3) * 5 + 2 + a % 3 - b % 3" in found.text
+    assert "bias: " in next(line for line in found.text.splitlines() if "attend" in line)
+    assert equal(module, found, (6, 16))
+
+
+def test_a_token_in_front_has_distances_of_its_own() -> None:
+    module = Near(distances(2, 2, token=True), fused=True)
+    found = imported(module, (5, 16))
+    assert "[[11] + [9] * 4] + [[10] + [" in found.text
+    assert equal(module, found, (5, 16))
+
+
+def test_other_numbers_are_written_one_by_one() -> None:
+    module = Near(torch.tensor([[0, 2, 1], [2, 2, 0], [1, 0, 2]]), fused=True)
+    found = imported(module, (3, 16))
+    assert "value: [[0, 2, 1], [2, 2, 0], [1, 0, 2]]" in found.text
+    assert equal(module, found, (3, 16))
+
+
+class Turned(nn.Module):
+    """A parameter whose axes are turned, and one that is looked up along its last axis."""
+
+    def __init__(self, *, turned: bool) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.zeros(4, 3))
+        self.turned = turned
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + (self.table.t() if self.turned else self.table[:, [1, 1, 0]].view(1, 3, 4))
+
+
+def test_a_parameter_with_its_axes_turned_is_moved() -> None:
+    module = Turned(turned=True)
+    found = imported(module, (3, 4))
+    assert 'Rearrange: "n a b -> n b a"' in found.text
+    assert equal(module, found, (3, 4))
+
+
+def test_columns_that_are_looked_up_have_no_form() -> None:
+    assert "computed of parameters in a way that has no form" in refusal(Turned(turned=False), (3, 4))

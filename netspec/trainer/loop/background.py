@@ -11,7 +11,7 @@ from typing import Any
 
 from safetensors.torch import save
 
-from netspec.trainer.loop.state import capture
+from netspec.trainer.loop.state import capture, on_first
 from netspec.trainer.machine.disk import write_atomically
 from netspec.trainer.machine.host import on_host
 from netspec.trainer.machine.processes import World
@@ -113,10 +113,12 @@ class Keeper:
         return next(iter(checkpoints(self._directory.checkpoints)), None)
 
     def finish(self, trainer: Trainer, progress: Progress) -> None:
-        """End the run: wait for its last checkpoint, and write the final weights with their checksum."""
+        """End the run: wait for its last checkpoint, and write the final weights with their checksum. A collective
+        call."""
         self.wait()
+        weights = on_first(trainer.evaluated.state_dict(), self._world)
         if self._world.first:
-            data = save(on_host(trainer.evaluated.state_dict()), {"format": "pt"})
+            data = save(on_host(weights), {"format": "pt"})
             # Report and checksum describe the weights, so they are removed first: an interruption must not leave old
             # ones beside new weights.
             self._directory.report.unlink(missing_ok=True)

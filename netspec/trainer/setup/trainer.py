@@ -50,6 +50,8 @@ class Trainer:
     """Those of the program, measured on validation and test data."""
     others: int = 0
     """Bytes on the GPU that tensors of this process held before the run was assembled."""
+    divided: bool = False
+    """Each process holds a part of the model, so that all must call it for as many batches."""
     _weights: dict[float, Tensor] = field(default_factory=dict[float, Tensor])
 
     @property

@@ -65,7 +65,7 @@ class Keeper:
         Raises:
             ResourceError: the checkpoint before this one could not be written.
         """
-        self.wait()
+        self.settle()
         checkpoint = capture(trainer, progress, self._identity, self._versions)
         if checkpoint is None:
             return
@@ -107,6 +107,11 @@ class Keeper:
             failure, self._failure = self._failure, None
             raise failure
 
+    def settle(self) -> None:
+        """The same for all processes: none goes on, or ends, while the first one still writes. A collective call."""
+        self.wait()
+        self._world.wait_for_first()
+
     def latest(self) -> Path | None:
         """The newest checkpoint; None if there is none."""
         self.wait()
@@ -115,7 +120,7 @@ class Keeper:
     def finish(self, trainer: Trainer, progress: Progress) -> None:
         """End the run: wait for its last checkpoint, and write the final weights with their checksum. A collective
         call."""
-        self.wait()
+        self.settle()
         weights = on_first(trainer.evaluated.state_dict(), self._world)
         if self._world.first:
             data = save(on_host(weights), {"format": "pt"})

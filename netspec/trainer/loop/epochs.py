@@ -314,7 +314,7 @@ class Training:
         self.keeper.keep(self.trainer, self.progress, best=False)
         if self.trainer.world.first and self._drawn < len(self.progress.records):
             self._draw()
-        self.keeper.wait()
+        self.keeper.settle()
         if self.calls.agree():
             self._fail()
         pending, step = self.caught.pending, self.progress.step

@@ -14,7 +14,8 @@ def option(name: str, value: Any = None) -> str:
 
     Args:
         name: the parameter in Python, such as `max_steps`.
-        value: what it is given. None for the option itself, True for a flag, a list where it may be repeated.
+        value: what it is given. None for the option itself, True for a flag, False for the flag that denies it, a list
+            where it may be repeated.
 
     >>> option("run", "runs/a"), option("fresh", ["head.*"]), option("deterministic", True), option("workers")
     ("`run='runs/a'`", "`fresh=['head.*']`", '`deterministic=True`', '`workers`')
@@ -23,6 +24,8 @@ def option(name: str, value: Any = None) -> str:
         shown = str(value) if isinstance(value, Path) else value
         return f"`{name}`" if value is None else f"`{name}={shown!r}`"
     word = f"--{name.replace('_', '-')}"
+    if value is False:
+        return f"`--no-{word[2:]}`"
     if value is None or value is True:
         return f"`{word}`"
     values: list[Any] = [*value] if isinstance(value, list) else [value]

@@ -17,3 +17,10 @@ def test_a_program_and_a_command_are_answered_each_in_its_words_in_every_thread(
         with as_command():
             assert {said(), pool.submit(said).result()} == {("`--run runs/a`", "`--set train.epochs=3`")}
         assert pool.submit(said).result()[0] == "`run='runs/a'`"
+
+
+def test_a_flag_is_denied_as_the_one_who_asks_denies_it() -> None:
+    assert option("shard", False) == "`shard=False`"
+    with as_command():
+        assert option("shard", False) == "`--no-shard`"
+        assert option("auto_resume", True) == "`--auto-resume`"

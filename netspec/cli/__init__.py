@@ -41,6 +41,7 @@ COMMANDS: Final = {
     "compare": "Compare networks: parameters, MACs, layers, as text and as a picture.",
     "expand": "Print the flat YAML that a spec's templates stand for.",
     "train": "Train a spec by its recipe.",
+    "launch": "Write the file by which SLURM or SkyPilot trains a spec on several machines.",
     "sweep": "Try the values of a spec's `sweep:`, each as a run.",
     "eval": "Measure a trained run on its test set.",
     "predict": "Say what a trained run gives for pictures or other examples.",

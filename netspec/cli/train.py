@@ -39,6 +39,7 @@ _PATH = click.Path(path_type=Path)
     "--channels-last/--channels-first", default=None, help="Order of images in memory; last, but for fp32 on a GPU."
 )
 @click.option("--compile", is_flag=True, help="Use torch.compile.")
+@click.option("--shard/--no-shard", default=None, help="Divide the net among the processes that torchrun starts.")
 @click.option("--autotune", is_flag=True, help="Time these two choices for ten steps each and keep the fastest.")
 @click.option("--driver", type=click.Choice(["auto", "eager", "graph"]), default="auto", show_default=True,
               help="Call each step, or replay a CUDA graph of it.")  # fmt: skip

@@ -293,14 +293,18 @@ def _carry_out(training: Training, *, report: bool) -> None:
             reporter.note(why)
         if (note := training.keeper.finish(trainer, progress)) is not None:
             reporter.note(note)
-    if report and trainer.world.first and not directory.report.is_file():
+    missing = not directory.report.is_file()
+    if report and (trainer.world.tell(missing) if trainer.divided else missing and trainer.world.first):
         reporter.doing("writing report.html")
         _report(trainer, directory)
     trainer.world.wait_for_first()
 
 
 def _report(trainer: Trainer, directory: RunDirectory) -> None:
-    """Write the report of the run. For a classifier, it includes an examination on its test, else validation data."""
+    """Write the report of the run. For a classifier, it includes an examination on its test, else validation data.
+
+    Called by all processes for a net that is divided among them, else by the first one.
+    """
     split, loss = trainer.data.test or trainer.data.validation, trainer.loss.classifier
     shape = trainer.net.output_shape if loss is None else loss.scores
     found = None
@@ -314,4 +318,5 @@ def _report(trainer: Trainer, directory: RunDirectory) -> None:
         answers = gather_answers(
             trainer.evaluated, split, trainer.loss, trainer.arithmetic, batch_size=trainer.evaluation_batch
         )
-    write_report(directory, trainer.net, found, class_names(trainer.data.names, shape), answers)
+    if trainer.world.first:
+        write_report(directory, trainer.net, found, class_names(trainer.data.names, shape), answers)

@@ -12,7 +12,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from netspec.diagnostics import ResourceError
-from netspec.trainer.loop.state import capture
+from netspec.trainer.loop.state import capture, on_first
 from netspec.trainer.machine.host import on_host
 from netspec.trainer.machine.processes import World
 from netspec.trainer.run.checkpoint import Checkpoint, best_of, checkpoints, point, rotate, used, write_checkpoint
@@ -65,7 +65,7 @@ class Keeper:
         Raises:
             ResourceError: the checkpoint before this one could not be written.
         """
-        self.wait()
+        self.settle()
         checkpoint = capture(trainer, progress, self._identity, self._versions)
         if checkpoint is None:
             return
@@ -107,6 +107,11 @@ class Keeper:
             failure, self._failure = self._failure, None
             raise failure
 
+    def settle(self) -> None:
+        """The same for all processes: none goes on, or ends, while the first one still writes. A collective call."""
+        self.wait()
+        self._world.wait_for_first()
+
     def latest(self) -> Path | None:
         """The newest checkpoint; None if there is none."""
         self.wait()
@@ -114,16 +119,17 @@ class Keeper:
 
     def finish(self, trainer: Trainer, progress: Progress) -> str | None:
         """End the run: wait for its last checkpoint, and write the weights with their checksums. They are the best and,
-        in a file of their own, the last; or the last alone, of a run without a best epoch.
+        in a file of their own, the last; or the last alone, of a run without a best epoch. A collective call.
 
         Returns:
             A note, if the best ones are not there any more.
         """
-        self.wait()
+        self.settle()
+        weights = on_first(trainer.evaluated.state_dict(), self._world)
         if not self._world.first:
             return None
         directory, step = self._directory, progress.step
-        last = _saved(trainer.evaluated.state_dict())
+        last = _saved(weights)
         best, note = last, None
         has_best = trainer.recipe.best is not None and progress.best_epoch > 0
         if has_best and progress.best_epoch < len(progress.records):

@@ -16,7 +16,6 @@ from netspec.trainer.loop.background import Keeper
 from netspec.trainer.loop.callbacks import Callbacks, Event
 from netspec.trainer.loop.history import History
 from netspec.trainer.loop.monitor import Monitor
-from netspec.trainer.machine.host import is_finite
 from netspec.trainer.machine.signals import Interrupts
 from netspec.trainer.machine.undisturbed import frozen_garbage
 from netspec.trainer.measure.evaluation import evaluate
@@ -30,6 +29,7 @@ from netspec.trainer.setup.memory import memory_in_use
 from netspec.trainer.setup.trainer import Trainer
 from netspec.trainer.show.curves import write_curves
 from netspec.trainer.show.reporters import Reporter
+from netspec.trainer.step.weights import lost_key
 from netspec.views.describe import plural
 
 
@@ -151,6 +151,7 @@ class Training:
         """End an epoch: evaluate, record the metrics, update the schedule, and write a checkpoint if one is due."""
         trainer, progress = self.trainer, self.progress
         score = trainer.sums.read(trainer.world.sum_(trainer.sums.total()))
+        trainer.world.share(trainer.model.buffers())  # those of a checkpoint, which are the first process's
         if trainer.average is not None:
             trainer.average.copy_buffers()
         validation, test = (self._evaluate(name) for name in ("validation", "test"))
@@ -212,6 +213,7 @@ class Training:
             return evaluate(
                 trainer.evaluated, split, trainer.loss, trainer.arithmetic,
                 batch_size=trainer.evaluation_batch, world=trainer.world, metrics=trainer.metrics,
+                together=trainer.divided,
             )  # fmt: skip
 
     @property
@@ -313,7 +315,7 @@ class Training:
         self.keeper.keep(self.trainer, self.progress, best=False)
         if self.trainer.world.first and self._drawn < len(self.progress.records):
             self._draw()
-        self.keeper.wait()
+        self.keeper.settle()
         if self.calls.agree():
             self._fail()
         pending, step = self.caught.pending, self.progress.step
@@ -364,13 +366,12 @@ class Training:
         Raises:
             NonFinite: a parameter or buffer is not finite.
         """
-        for key, tensor in self.trainer.model.state_dict().items():
-            if not is_finite(tensor):
-                raise NonFinite(
-                    f"step {self.progress.step} or one before it in its epoch: every loss and gradient was finite, but "
-                    f"`{key}` no longer is; {self._saved()}. "
-                    "A smaller learning rate or weight decay is the usual remedy"
-                )
+        lost: list[str | None] = self.trainer.world.gather(lost_key(self.trainer.model))
+        if (key := next(filter(None, lost), None)) is not None:
+            raise NonFinite(
+                f"step {self.progress.step} or one before it in its epoch: every loss and gradient was finite, but "
+                f"`{key}` no longer is; {self._saved()}. A smaller learning rate or weight decay is the usual remedy"
+            )
 
     def result(self) -> RunResult:
         """The result of the run.

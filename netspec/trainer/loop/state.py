@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from netspec.diagnostics import UsageError
+from netspec.trainer.machine.divided import divided_as, is_divided, whole
+from netspec.trainer.machine.processes import World
 from netspec.trainer.machine.random_state import get_random_state, set_random_state
 from netspec.trainer.run.checkpoint import Checkpoint
 from netspec.trainer.run.directory import RunDirectory
@@ -30,16 +32,20 @@ def capture(trainer: Trainer, progress: Progress, identity: Mapping[str, Any], v
     Returns:
         The checkpoint in the first process, None in the others.
     """
-    random = trainer.world.gather(get_random_state(trainer.arithmetic.device))
-    sums = trainer.world.gather(trainer.sums.total().cpu())
-    if not trainer.world.first:
+    world, average = trainer.world, trainer.average
+    random = world.gather(get_random_state(trainer.arithmetic.device))
+    sums = world.gather(trainer.sums.total().cpu())
+    model = on_first(trainer.model.state_dict(), world)
+    optimizer = on_first(trainer.optimization.optimizer.state_dict(), world)
+    averaged = None if average is None else on_first(average.module.state_dict(), world)
+    if not world.first:
         return None
     state: dict[str, Any] = {
         "progress": asdict(progress) | {"records": [record.row() for record in progress.records]},
-        "optimizer": trainer.optimization.optimizer.state_dict(),
+        "optimizer": optimizer,
         "schedule": trainer.schedule.state_dict(),
         "scale": trainer.step.scale.state_dict() if trainer.step.scale else None,
-        "average": trainer.average.module.state_dict() if trainer.average else None,
+        "average": averaged,
         "random": random,
         "data": trainer.data.train.state(),
         "loss": trainer.loss.state_dict(),
@@ -47,14 +53,40 @@ def capture(trainer: Trainer, progress: Progress, identity: Mapping[str, Any], v
         "identity": dict(identity),
         "versions": versions,
     }
-    return Checkpoint(_to_host(trainer.model.state_dict()), _to_host(state))
+    return Checkpoint(model, _to_host(state))
+
+
+def on_first(value: Any, world: World) -> Any:
+    """What `_to_host` makes of a state of which each process may hold a part; None but in the first process. A
+    collective call if it is divided."""
+    if world.first:
+        return _to_host(value)
+    for tensor in _tensors(value):
+        whole(tensor)
+    return None
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    """The tensors of a state, in the order in which `_to_host` copies them."""
+    match value:
+        case Tensor():
+            yield value
+        case dict():
+            for inner in cast("dict[Any, Any]", value).values():
+                yield from _tensors(inner)
+        case list() | tuple():
+            for inner in cast("list[Any]", value):
+                yield from _tensors(inner)
+        case _:
+            pass
 
 
 def _to_host(value: Any) -> Any:
-    """A deep copy with tensors on the host and plain containers. It is written while training changes the original."""
+    """A deep copy with tensors whole on the host and plain containers. It is written while training changes the
+    original."""
     match value:
         case Tensor():
-            return value.detach().to("cpu", copy=True)
+            return whole(value.detach()).to("cpu", copy=True)
         case dict():
             return {k: _to_host(v) for k, v in cast("dict[Any, Any]", value).items()}
         case list():
@@ -89,7 +121,7 @@ def restore(
     """
     state = checkpoint.state
     try:
-        trainer.model.load_state_dict(checkpoint.model)
+        _load_model(trainer.model, checkpoint.model)
     except RuntimeError as error:
         raise UsageError(f"the checkpoint is of another net: {str(error).splitlines()[-1].strip()}") from None
     progress = progress_of(state["progress"])
@@ -107,9 +139,9 @@ def restore(
     if trainer.step.scale and state["scale"]:
         trainer.step.scale.load_state_dict(state["scale"])
     if trainer.average and then["ema"]:
-        trainer.average.module.load_state_dict(state["average"])
+        _load_model(trainer.average.module, state["average"])
     elif trainer.average:  # the average is new: it starts from the current weights
-        trainer.average.module.load_state_dict(checkpoint.model)
+        _load_model(trainer.average.module, checkpoint.model)
     for key in ("random", "sums"):
         if len(state[key]) != state["identity"]["world_size"]:
             raise ValueError(f"`{key}` of {len(state[key])} processes")
@@ -122,6 +154,16 @@ def restore(
     if len(sums) == trainer.world.size and sums[rank].shape == trainer.sums.total().shape:  # else another loss
         trainer.sums.load(sums[rank])
     return progress
+
+
+def _load_model(model: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Load a state dict of whole tensors into a model, which may be divided.
+
+    Raises:
+        RuntimeError: it is of another model.
+    """
+    own: Mapping[str, Tensor] = model.state_dict()
+    model.load_state_dict({key: divided_as(value, own[key]) if key in own else value for key, value in state.items()})
 
 
 def _batches_done(trainer: Trainer, progress: Progress, then: Mapping[str, Any], run: Path) -> int:
@@ -159,6 +201,10 @@ def _restore_optimizer(trainer: Trainer, saved: dict[str, Any]) -> None:
         UsageError: the state is of another optimizer or of other parameter groups.
     """
     optimizer = trainer.optimization.optimizer
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    numbers = [number for group in saved["param_groups"] for number in group["params"]]
+    owners = dict(zip(numbers, parameters, strict=False))  # as torch assigns them; it refuses other counts below
+    saved = saved | {"state": {number: _divided(of, owners.get(number)) for number, of in saved["state"].items()}}
     own, groups = [dict(group) for group in optimizer.param_groups], saved["param_groups"]
     if len(own) == len(groups):
         groups = [mine | {"params": group["params"]} for mine, group in zip(own, groups, strict=True)]
@@ -168,7 +214,14 @@ def _restore_optimizer(trainer: Trainer, saved: dict[str, Any]) -> None:
         raise UsageError(f"the checkpoint's optimiser is another: {error}") from None
     for parameter, state in optimizer.state.items():
         for key, value in state.items():
-            if isinstance(value, Tensor) and value.shape == parameter.shape:
+            if isinstance(value, Tensor) and value.shape == parameter.shape and not is_divided(value):
                 state[key] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
     for group, mine in zip(optimizer.param_groups, own, strict=True):
         group["lr"] = mine["lr"]
+
+
+def _divided(state: Mapping[str, Any], parameter: Tensor | None) -> Mapping[str, Any]:
+    """The optimizer's state of a parameter, divided as that is."""
+    if parameter is None or not is_divided(parameter):
+        return state
+    return {key: divided_as(value, parameter) if isinstance(value, Tensor) else value for key, value in state.items()}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -115,6 +115,22 @@ class World:
             return model
         devices = [device] if device.type == "cuda" else None
         return nn.parallel.DistributedDataParallel(model, device_ids=devices, find_unused_parameters=not whole)
+
+    def share(self, tensors: Iterable[Tensor]) -> None:
+        """Give all processes the first one's values of tensors, in place. A collective call."""
+        for tensor in () if self.alone else tensors:
+            dist.broadcast(tensor, 0)
+
+    def beside(self, model: nn.Module) -> Callable[..., Any]:
+        """What to call in training in the place of a model that averages gradients by itself, since it is divided: as
+        with `wrap`, all processes begin with the first one's buffers."""
+        buffers = list(model.buffers())
+
+        def forward(*inputs: Tensor) -> Any:
+            self.share(buffers)
+            return model(*inputs)
+
+        return forward
 
 
 def speaks() -> bool:

@@ -49,6 +49,7 @@ def evaluate(
     batch_size: int,
     world: World = World(),  # noqa: B008  # an immutable value
     metrics: Metrics | None = None,
+    together: bool = False,
 ) -> Scores:
     """Mean loss and accuracy of a model on a split, over all processes.
 
@@ -63,6 +64,8 @@ def evaluate(
         world: the processes, each of which evaluates its share.
         metrics: those of the recipe and of the program, whose figures are `parts` of the result; that of labels which
             is called `accuracy` is its accuracy.
+        together: the model is divided among the processes, so that each calls it for every batch, even for one in which
+            it has no share.
     """
     device = arithmetic.device
     sums = LossSums(objective, device, held=device.type == "cpu")
@@ -75,12 +78,20 @@ def evaluate(
                 sums.add(entries)
                 if metrics is not None:
                     metrics.add(objective.answer(outputs), objective.aim(values), count, entries)
+            elif together:
+                _result(model, _one_of_zeros(x), arithmetic)
     scores = sums.read(world.sum_(sums.total()))
     if metrics is None:
         return scores
     figures = metrics.read()
     accuracy = figures.pop("accuracy", None) if scores.accuracy is None else scores.accuracy
     return scores._replace(accuracy=accuracy, parts={**scores.parts, **figures})
+
+
+def _one_of_zeros(x: Values) -> Values:
+    """An example for a model that must be called, and whose answer nobody reads."""
+    zeros = tuple(value.new_zeros((1, *value.shape[1:])) for value in each(x))
+    return zeros if isinstance(x, tuple) else zeros[0]
 
 
 def entries_of(

@@ -32,6 +32,7 @@ from netspec.trainer.measure.losses import Objective
 from netspec.trainer.measure.metrics import LossSums
 from netspec.trainer.measure.objective import make_objective
 from netspec.trainer.setup.balance import balanced, draw_evenly
+from netspec.trainer.setup.division import check_division, divide
 from netspec.trainer.setup.following import check_looks_back, check_tokens
 from netspec.trainer.setup.options import Options
 from netspec.trainer.setup.supplied import Supplied
@@ -69,6 +70,8 @@ def assemble(
         NonFinite: a given weight is not finite.
     """
     net, recipe = _trainable(net, options)
+    if options.shard:
+        check_division(options, world)
     if options.deterministic and device != "cpu":
         fix_cublas()
     arithmetic = choose_arithmetic(choose_device(device), recipe.precision, options.deterministic)
@@ -86,6 +89,10 @@ def assemble(
     draw_evenly(net, recipe, data)
     net = replace(net, recipe=recipe)  # so that the run's own spec says the numbers
     model, notes = _model(net, recipe, options, arithmetic)
+    copied = copy.deepcopy(model) if recipe.ema else None
+    if options.shard:
+        for each_one in filter(None, (model, copied)):
+            divide(each_one, net, world, target)
     optimization = build_optimizer(model, recipe, target)
     batches = data.train.steps(recipe.batch_size, drop_last=recipe.drop_last)
     steps = -(-batches // recipe.accumulate)
@@ -97,13 +104,13 @@ def assemble(
     _check_text(net, recipe, model, loss, data, target)
     watched = target.type == "cpu" and options.driver not in RECORDERS
     sums = LossSums(loss, target, held=watched)
-    average = Average(model, copy.deepcopy(model), target) if recipe.ema else None
+    average = None if copied is None else Average(model, copied, target)
     forward = _forward(model, options, world, target, whole=loss.reads_all)
     step = Step(forward, optimization, loss, recipe, arithmetic, sums, average, watched, world, list(model.buffers()))
     driver = choose_driver(options.driver, step, schedule.cycles_momentum, alone=world.alone)
     return Trainer(
         net, recipe, world, arithmetic, data, model, optimization, schedule, loss, sums, step, average, driver,
-        batches_per_epoch=batches, steps_per_epoch=steps, others=others, metrics=metrics,
+        batches_per_epoch=batches, steps_per_epoch=steps, others=others, metrics=metrics, divided=bool(options.shard),
         notes=notes,
     )  # fmt: skip
 
@@ -157,15 +164,15 @@ def _check_divisors(recipe: Recipe, objective: Objective, world: World) -> None:
 
 
 def _model(net: Net, recipe: Recipe, options: Options, arithmetic: Arithmetic) -> tuple[nn.Module, tuple[str, ...]]:
-    """Build the model on its device: initial or given weights, memory format, frozen parameters, train mode. And notes
-    about weights that were left alone.
+    """Build the model on its device: initial or given weights, memory format, frozen parameters, train mode. One that
+    is to be divided stays on the host, since it may not fit the device. And notes about weights that were left alone.
 
     Raises:
         UsageError: the given weights do not fit the model.
         NonFinite: a given weight is not finite.
     """
     device = arithmetic.device
-    model = build(net, seed=recipe.seed).to(device)
+    model = build(net, seed=recipe.seed).to("cpu" if options.shard else device)
     notes: tuple[str, ...] = ()
     if options.weights is not None:
         note = load_weights(model, options.weights, options.fresh)
@@ -177,7 +184,7 @@ def _model(net: Net, recipe: Recipe, options: Options, arithmetic: Arithmetic) -
             )
     tensor_cores = device.type == "cuda" and arithmetic.precision != "fp32"
     channels_last = options.channels_last
-    if channels_last is None:
+    if channels_last is None and not options.shard:
         channels_last = device.type == "cpu" or tensor_cores
     if channels_last:
         _to_channels_last(model)
@@ -198,7 +205,7 @@ def _to_channels_last(model: nn.Module) -> None:
 def _forward(
     model: nn.Module, options: Options, world: World, device: torch.device, *, whole: bool
 ) -> Callable[..., Any]:
-    forward = world.wrap(model, device, whole=whole)
+    forward = world.beside(model) if options.shard else world.wrap(model, device, whole=whole)
     return torch.compile(forward) if options.compile else forward
 
 

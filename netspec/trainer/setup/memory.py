@@ -21,14 +21,17 @@ from netspec.views.describe import bytes_text
 
 
 def estimated(trainer: Trainer, batch_size: int) -> int:
-    """The estimated bytes of training with a batch size: a step, resident examples, and the moving average."""
+    """The estimated bytes of training with a batch size: a step, resident examples, and the moving average. Of a net
+    that is divided, this process's part, without the block that is whole while it runs."""
     recipe, device = trainer.recipe, trainer.arithmetic.device
     where = "cuda" if device.type == "cuda" else "cpu"
     precision = trainer.arithmetic.precision
     optimizer, arguments = recipe.optimizer.name(), dict(recipe.optimizer)
     cost = estimate(trainer.net, batch_size, precision, optimizer, arguments=arguments, device=where)
     data = trainer.data.bytes if trainer.data.train.resident else 0
-    return cost.peak + data + (cost.weights + cost.buffers if trainer.average is not None else 0)
+    spread = cost.weights + cost.gradients + cost.optimizer_state if trainer.divided else 0
+    peak = cost.peak - spread + spread // trainer.world.size
+    return peak + data + (cost.weights + cost.buffers if trainer.average is not None else 0)
 
 
 def largest_batch(trainer: Trainer, memory: int) -> int:

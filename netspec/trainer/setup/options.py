@@ -46,6 +46,9 @@ class Options:
     """Use `torch.compile`."""
     deterministic: bool = False
     """Use deterministic kernels only."""
+    shard: bool | None = None
+    """Divide the net among the processes: each holds a part of the parameters, their gradients and the optimizer's
+    state. None for what the run was started with, False for a new one."""
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Options:
@@ -88,7 +91,7 @@ class Options:
 
 _KEPT = (
     "examples", "precision", "deterministic", "channels_last", "compile", "driver", "data_root", "base", "workers",
-    "budget",
+    "budget", "shard",
 )  # fmt: skip
 
 STARTING = ("weights", "fresh")

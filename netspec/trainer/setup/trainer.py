@@ -52,6 +52,8 @@ class Trainer:
     """Notes for the user about the weights that it starts from, a line each."""
     others: int = 0
     """Bytes on the GPU that tensors of this process held before the run was assembled."""
+    divided: bool = False
+    """Each process holds a part of the model, so that all must call it for as many batches."""
     _weights: dict[float, Tensor] = field(default_factory=dict[float, Tensor])
 
     @property

@@ -8,11 +8,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from netspec.trainer.machine.divided import is_divided, local
 from netspec.trainer.machine.host import is_finite
 from netspec.trainer.machine.values import each
 from netspec.trainer.measure.losses import Objective
 from netspec.trainer.measure.metrics import Entry
-from netspec.trainer.step.feed import Feed, Phase
+from netspec.trainer.step.feed import Buffers, Feed, Phase
 from netspec.trainer.step.optim import modules, named
 from netspec.trainer.step.work import Step
 
@@ -21,7 +22,8 @@ def explain(model: nn.Module, step: Step, batches: Sequence[Feed]) -> str:
     """Replay the batches of a failed step, and find the first value that is not finite.
 
     The parameters must be those from before the step. They are not changed: the replay only computes gradients. The
-    model is called without DistributedDataParallel, so that a process can do this without the others.
+    model is called without DistributedDataParallel, so that a process can do this without the others; all of them do it
+    for one that is divided.
 
     Args:
         model: the model.
@@ -33,30 +35,44 @@ def explain(model: nn.Module, step: Step, batches: Sequence[Feed]) -> str:
     """
     wrapped, step.forward = step.forward, model
     sums, step.sums = step.sums, (seen := _Seen())
+    divided = any(is_divided(parameter) for parameter in model.parameters())
+    reason = ""
     try:
         for number, batch in enumerate(feed.ready() for feed in batches):
-            if not all(is_finite(tensor) for tensor in each(batch.x)):
-                return "the batch itself holds a value that is not finite, before any layer"
-            found: list[str] = []
-            back: list[str] = []
-            with ExitStack() as hooks:
-                for path, module in modules(model):
-                    if not len(list(module.children())):
-                        hook: Any = module.register_forward_hook(_Watch(path, module, found, back))  # pyright: ignore[reportUnknownMemberType]  # torch types hooks loosely
-                        hooks.callback(hook.remove)
-                step(batch, Phase(first=number == 0, last=False))
-            if found:
-                return found[0]
-            if lost := seen.lost(step.objective):
-                return f"{lost} is not finite, though every layer's output is"
-            if back:
-                return back[0]
+            found = "" if all(map(is_finite, each(batch.x))) else _BATCH
+            if divided or not found:
+                found = found or _first_lost(model, step, batch, Phase(first=number == 0, last=False), seen)
+            reason = reason or found
+            if reason and not divided:  # else the other processes, whose shares may be finite, wait for this one
+                break
     finally:
         step.forward, step.sums = wrapped, sums
+    if reason:
+        return reason
     for key, parameter, _ in named(model):
-        if parameter.grad is not None and not is_finite(parameter.grad):
+        if parameter.grad is not None and not is_finite(local(parameter.grad)):
             return f"every layer's output and the loss are finite, but the gradient of `{key}` is not"
     return "the loss is not finite, though every layer's output is"
+
+
+_BATCH = "the batch itself holds a value that is not finite, before any layer"
+
+
+def _first_lost(model: nn.Module, step: Step, batch: Buffers, phase: Phase, seen: _Seen) -> str:
+    """What was first not finite in a batch, while it runs once more; empty if all was."""
+    found: list[str] = []
+    back: list[str] = []
+    with ExitStack() as hooks:
+        for path, module in modules(model):
+            if not len(list(module.children())):
+                hook: Any = module.register_forward_hook(_Watch(path, module, found, back))  # pyright: ignore[reportUnknownMemberType]  # torch types hooks loosely
+                hooks.callback(hook.remove)
+        step(batch, phase)
+    if found:
+        return found[0]
+    if lost := seen.lost(step.objective):
+        return f"{lost} is not finite, though every layer's output is"
+    return back[0] if back else ""
 
 
 class _Seen:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
@@ -12,9 +12,11 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from netspec.asked import option
 from netspec.diagnostics import UsageError
 from netspec.recipe.resolved import Recipe
 from netspec.recipe.settings import Group
+from netspec.trainer.machine.divided import is_divided, local, sample
 
 NORMS = (
     nn.modules.batchnorm._NormBase,  # pyright: ignore[reportPrivateUsage]  # the one base of all batch and instance norms
@@ -154,9 +156,9 @@ class Optimization:
         return [p for group in self.optimizer.param_groups for p in group["params"]]
 
     def state_on(self, device: torch.device) -> list[Tensor]:
-        """The tensors of the optimizer's state that are on a device."""
+        """The tensors of the optimizer's state that are on a device; of divided ones this process's part."""
         kept = (value for state in self.optimizer.state.values() for value in state.values())
-        return [value for value in kept if isinstance(value, Tensor) and value.device == device]
+        return [mine for v in kept if isinstance(v, Tensor) and (mine := local(v)).device == device]
 
     def set_lr(self, rates: Sequence[float]) -> None:
         """Set the learning rate of each group, in place if it is a tensor."""
@@ -176,7 +178,7 @@ def build_optimizer(model: nn.Module, recipe: Recipe, device: torch.device) -> O
     """Build the recipe's optimizer, fused if torch has a fused kernel of it for the device.
 
     Raises:
-        UsageError: see `parameter_groups`.
+        UsageError: see `parameter_groups`; or the model is divided, and torch's optimizer cannot update such.
     """
     kind: Any = getattr(torch.optim, type(recipe.optimizer).__name__)
     arguments = dict(recipe.optimizer)
@@ -185,7 +187,15 @@ def build_optimizer(model: nn.Module, recipe: Recipe, device: torch.device) -> O
     known = signature(kind).parameters
     # fp16 may skip the first step, after which a fused kernel would read uninitialised state
     unready = recipe.precision == "fp16" and recipe.optimizer.first_step_differs
+    example = next(parameter for group in groups for parameter in group["params"])
     fused = "fused" in known and not unready and _fuses(kind, device)
+    if is_divided(example):
+        fused = fused and _refusal(kind, sample(example), {"lr": torch.ones((), device=device), "fused": True}) is None
+        if not fused and (why := _refusal(kind, sample(example), arguments)) is not None:
+            raise UsageError(
+                f"`{recipe.optimizer.name()}` cannot update a net that is divided among processes (torch: {why}); take "
+                f"another optimizer, or leave out {option('shard', True)}"
+            )
     capturable = device.type == "cuda" and "capturable" in known
     tensor_lr = fused or capturable
     if tensor_lr:
@@ -210,13 +220,18 @@ def _label(recipe: Recipe, rate: float | None) -> str:
 def _fuses(kind: Any, device: torch.device) -> bool:
     """Whether torch has a fused kernel of an optimizer for a device. That depends on the release (Adagrad of 2.11 has
     one for the CPU only), and an error is raised by `step` only, so a step is tried."""
-    parameter = nn.Parameter(torch.zeros(1, device=device))
+    return _refusal(kind, torch.zeros(1, device=device), {"lr": torch.ones((), device=device), "fused": True}) is None
+
+
+def _refusal(kind: Any, values: Tensor, arguments: Mapping[str, Any]) -> str | None:
+    """Why an optimizer cannot make a step with such values, in torch's words; None if it can."""
+    parameter = nn.Parameter(values)
     parameter.grad = torch.zeros_like(parameter)
     try:
-        kind([parameter], lr=torch.ones((), device=device), fused=True).step()
-    except RuntimeError:
-        return False
-    return True
+        kind([parameter], **arguments).step()
+    except RuntimeError as error:
+        return next(iter(str(error).splitlines()), type(error).__name__).partition(". ")[0].rstrip(".")
+    return None
 
 
 def _start_from_zeros(optimizer: torch.optim.Optimizer, names: Sequence[str]) -> None:

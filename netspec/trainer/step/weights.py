@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from netspec.asked import option
 from netspec.diagnostics import ResourceError, UsageError
+from netspec.trainer.machine.divided import local
 from netspec.trainer.machine.host import is_finite
 from netspec.trainer.run.directory import RunDirectory, check_weights
 from netspec.trainer.step.optim import matches, named
@@ -119,6 +120,13 @@ def not_finite(model: nn.Module) -> str | None:
             bad = int((~tensor.isfinite()).sum())
             return f"{bad:,} of the {tensor.numel():,} values of `{key}` are not finite"
     return None
+
+
+def lost_key(model: nn.Module) -> str | None:
+    """The key of the first parameter or buffer that is not finite; of divided ones, where this process's part is not.
+    None if all are finite."""
+    tensors: Mapping[str, Tensor] = model.state_dict()
+    return next((key for key, tensor in tensors.items() if not is_finite(local(tensor))), None)
 
 
 def _is_fresh(pattern: str, key: str, module: nn.Module | None) -> bool:

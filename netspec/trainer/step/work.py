@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from netspec.recipe.base import is_map
 from netspec.recipe.resolved import Recipe
 from netspec.trainer.machine.device import Arithmetic
+from netspec.trainer.machine.divided import is_divided, local
 from netspec.trainer.machine.processes import World
 from netspec.trainer.machine.values import Values, each
 from netspec.trainer.measure.evaluation import autocast
@@ -95,6 +96,7 @@ class Step:
         self.recipe, self.arithmetic, self.sums, self.average = recipe, arithmetic, sums, average
         self.world = world
         self.parameters = optimization.parameters
+        self._divided = any(map(is_divided, self.parameters))
         self.failures = Failures(arithmetic.device, counts=not watched)
         self.scale = LossScale(arithmetic.device) if arithmetic.scaled else None
         only = objective.only
@@ -220,7 +222,7 @@ class Step:
         Returns:
             1 if nothing was updated since a step has failed or no target counts, else 0; 0-dim.
         """
-        gradients = [gradient for p in self.parameters if (gradient := p.grad) is not None]
+        gradients = [local(gradient) for p in self.parameters if (gradient := p.grad) is not None]
         empty = None if self.shares is None else self.shares.divide(gradients)
         skip = self._checked(losses, gradients)
         if empty is not None:
@@ -250,6 +252,8 @@ class Step:
         else:  # with fp16, an overflow is a failure only if the loss scale cannot be reduced any further
             overflow = torch.zeros_like(failures.ever)
             _check_and_divide(gradients, overflow, scale.scale.reciprocal())
+            if self._divided:  # this process has a part of the gradients
+                self.world.largest_(overflow)
             _check_and_divide(losses, failures.ever, self._one)
             torch.maximum(failures.ever, overflow * (scale.scale < 1), out=failures.ever)
             self.world.largest_(failures.ever)
@@ -271,7 +275,7 @@ class Step:
             if not skip.item():
                 self.optimization.optimizer.step()
             return
-        held = [*self.parameters, *self.optimization.state_on(skip.device)]
+        held = [*(local(p.detach()) for p in self.parameters), *self.optimization.state_on(skip.device)]
         before = [tensor.detach().clone() for tensor in held]
         for gradient in gradients:
             gradient.masked_fill_(skip.bool(), 0)  # state that the step creates is not restored below
@@ -290,14 +294,18 @@ class Average:
 
     def __init__(self, model: nn.Module, module: nn.Module, device: torch.device) -> None:
         self.module = module.requires_grad_(False).eval()
+        self._divided = any(is_divided(p) for p in model.parameters())
         self._source = [p.detach() for p in model.parameters()]
         self._target = [p.detach() for p in module.parameters()]
+        self._pairs = list(zip(model.parameters(), module.parameters(), strict=True)) if self._divided else []
         self._buffers = list(zip(module.buffers(), model.buffers(), strict=True))
         self.share = torch.zeros((), device=device)
         """1 − decay for the next update, written by the host before the step."""
 
     def update(self, skip: Tensor) -> None:
         """average ← average + share · (weight − average), unless `skip` is 1."""
+        if self._divided:  # its parts have their final place from the first step on
+            self._source, self._target = ([local(p.detach()) for p in side] for side in zip(*self._pairs, strict=True))
         difference = torch._foreach_sub(self._source, self._target)  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]  # documented under "foreach functions"
         torch._foreach_mul_(difference, self.share * (1 - skip))  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]  # as above
         torch._foreach_add_(self._target, difference)  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]  # as above

@@ -65,7 +65,7 @@ def test_a_run_that_ended_before_its_first_checkpoint_begins_anew(tmp_path: Path
 
 def test_a_directory_with_files_of_others_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(UsageError, match=r"the directory is not empty; name a new one"):
+    with pytest.raises(UsageError, match=r"the directory is not empty, and holds no run; name a new one"):
         went_on(small_net(PLAIN), tmp_path)
 
 

@@ -91,10 +91,12 @@ class Split(ABC):
             are two sets of indices into the same store.
         resident: True if the examples are on the training device, so that fetching can be captured in a CUDA graph.
         replays: True if the batches of a past step can be fetched again.
+        sources: what each stored example is called; empty where it has no name.
     """
 
     resident: bool
     replays: bool = True
+    sources: Sequence[str] = ()
 
     def __init__(self, name: str, rows: Tensor) -> None:
         self.name = name

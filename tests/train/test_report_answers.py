@@ -19,6 +19,7 @@ from netspec.trainer.show.answers import answer_sections
 from netspec.trainer.trained.inspection import inspect
 from netspec.trainer.trained.opening import open_trained
 from tests.commands import invoke
+from tests.train.test_pairs import IGNORING, PAIRS, spec, write
 from tests.train.test_recipe_metrics import area, numbers
 
 
@@ -90,6 +91,28 @@ def test_masks_stand_beside_the_picture_and_what_is_right(tmp_path: Path) -> Non
         assert (target[0] == 255).all()  # what is left out is white
         same = (target[1:] == answer[1:]).all(-1)
         assert np.array_equal(same, (output[number].argmax(0) == y[number])[1:].numpy())
+
+
+def test_a_gallery_of_masks_has_the_classes_with_their_overlap_and_the_names_of_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "p" / "train", 8)
+    write(tmp_path / "p" / "test", 9, 8)
+    text = spec(PAIRS, loss=IGNORING, epochs=3, metrics="[{JaccardIndex: {average: none}}]")
+    run = netspec.train(netspec.loads(text), run="run", quiet=True, report=True)
+    page = (run.run / "report.html").read_text(encoding="utf-8")
+    shown = sorted(f"p{number}.png" for number in range(8, 17))[:6]
+    assert re.findall(r"<figcaption[^>]*>([^<]+)</figcaption>", page) == shown
+    assert f'alt="the answer of {shown[0]}"' in page
+    told = re.findall(
+        r'background: rgb\((\d+), (\d+), (\d+)\)"></span></td><td class="left">(\d)</td><td>([\d.]+|—)<', page
+    )
+    assert [name for *_, name, _ in told] == ["0", "1", "2"] and "IoU, 9 examples" in page
+    for *colour, name, share in told:  # held against the metric of the library, over all examples
+        figure = run.records[-1].figure(f"test_iou.{name}")
+        assert figure is not None and (share == "—" or float(share) == pytest.approx(figure, abs=6e-4))
+        assert tuple(map(int, colour)) in {(31, 35, 40), (230, 97, 72), (76, 139, 214)}
 
 
 def test_eval_writes_the_report_anew_for_any_task(tmp_path: Path) -> None:

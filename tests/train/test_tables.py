@@ -344,6 +344,14 @@ def test_a_target_far_from_what_a_net_begins_with_is_mentioned(prices: str, told
     assert len(notes) == (told is not None) and all(line.endswith(str(told)) for line in notes)
 
 
+def test_a_check_opens_no_file_and_a_rehearsal_does(here: Path) -> None:
+    (here / "s.yaml").write_text(spec("table: {train: houses.csv, target: prize}", "MSELoss", 7, 1))
+    assert netspec_("check", "s.yaml").exit_code == 0
+    told = str(netspec_("train", "s.yaml", "--dry-run", "--device", "cpu").exception)
+    assert "no column `prize`; did you mean `price`?" in told
+    assert not (here / "runs").exists()
+
+
 def test_other_bytes_are_no_table(here: Path) -> None:
     for content in (b"a,price\n\xe9,2\n", bytes(range(256)), b"\xe9,price\n1,2\n"):
         (here / "t.csv").write_bytes(content)

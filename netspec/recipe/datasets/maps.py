@@ -24,7 +24,8 @@ class Pairs(DataSet):
 
     `train`, `test` and `validation` are folders below `path`, or files there that list names, a line each, as
     `ImageSets/Segmentation/train.txt` of Pascal VOC does: then the patterns count from `path`. A relative path counts
-    from the directory where the run was started, as long as it is there.
+    from the directory where the run was started, as long as it is there. `netspec check` opens no file; `netspec train
+    SPEC --dry-run` does, and leaves nothing behind.
 
     Args:
         path: the folder.

@@ -29,7 +29,8 @@ class Table(DataSet):
     one of values they are numbers, or the two words of a yes and a no. Numbers of a target are not scaled: the net says
     them as they stand in the file, and losses are of their size. Where they are far from 0, write them in another unit,
     as thousands; a run says so when it begins. Several targets are a vector, for losses of values. A relative path
-    counts from the directory where the run was started, as long as it is there.
+    counts from the directory where the run was started, as long as it is there. `netspec check` opens no file; `netspec
+    train SPEC --dry-run` does, and leaves nothing behind.
 
     Args:
         train: the file of the training rows.

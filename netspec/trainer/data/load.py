@@ -182,11 +182,13 @@ def _splits(
             labels = part.y if part.stream is None else rows.unsqueeze(1)  # those of a stream are not known
             rows, held = hold_out(labels, recipe.validation, recipe.seed, recipe.fold)
             splits["validation"] = _split("validation", held, part, pipeline, device, fits, workers)
+            splits["validation"].sources = part.sources
             if isinstance(splits["validation"], Resident):  # both parts are rows of the same tensors on the device
                 part.x, *inputs = each(splits["validation"].x)
                 part.y, *targets = each(splits["validation"].y)
                 part.inputs, part.targets = tuple(inputs), tuple(targets)
         splits[name] = _split(name, rows, part, pipeline, device, fits, workers)
+        splits[name].sources = part.sources
         for number, value in enumerate(ends.inputs):
             _check_input(splits[name], part, recipe, number, value)
     return splits

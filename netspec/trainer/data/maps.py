@@ -108,6 +108,7 @@ def read(data: Pairs, request: Request) -> Parts:
     values = _decoded(sets) if _bytes(sets, fixed) <= request.budget else dict(sets)
     found = read_given(data, request._replace(given=GivenData(values, name=data.name())))
     for part, pairs in found.named:
+        pairs.sources = tuple(shown(Path(pair.image).name) for pair in parts[part])
         pairs.transformed, pairs.origin = len(here), f"`{shown(str(root))}`" if part == "train" else pairs.origin
         if isinstance(pairs.stream, GivenStream):
             count = min(os.cpu_count() or 1, 8) if request.workers is None else request.workers

@@ -98,6 +98,8 @@ class Part:
     """Where the examples come from while the run goes on; then the tensors are a first batch of them."""
     blocks: Blocking | None = None
     """How `x`, a text of tokens (M,), becomes examples and their targets; then `y` is (N, 0). None for all else."""
+    sources: tuple[str, ...] = ()
+    """What each example is called, such as the name of its picture; empty where it has no name."""
 
     @property
     def nbytes(self) -> int:

@@ -93,10 +93,12 @@ class Split(ABC):
         resident: True if the examples are on the training device, so that fetching can be captured in a CUDA graph.
         replays: True if the batches of a past step can be fetched again.
         sampler: draws the rows of a shuffled epoch; None takes each once.
+        sources: what each stored example is called; empty where it has no name.
     """
 
     resident: bool
     replays: bool = True
+    sources: Sequence[str] = ()
 
     def __init__(self, name: str, rows: Tensor) -> None:
         self.name = name

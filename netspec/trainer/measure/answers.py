@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from netspec.recipe.measures import Reads, reads_of
 from netspec.trainer.data.splits import Batch, Split
 from netspec.trainer.machine.device import Arithmetic
+from netspec.trainer.machine.host import ints
 from netspec.trainer.machine.values import each
 from netspec.trainer.measure.evaluation import entries_of, evaluating
 from netspec.trainer.measure.losses import LossFunction, Objective
@@ -38,6 +39,12 @@ class Answers:
     """Of maps the pictures that they are of, float32 (N, C, H, W); None where the input is none."""
     of: int
     """How many examples there are, of which these are the first."""
+    sources: tuple[str, ...] = ()
+    """What these examples are called; empty where they have no names."""
+    overlap: tuple[float | None, ...] = ()
+    """Of masks of classes the intersection over union of each class, over the pixels of `seen` examples; None for a
+    class that is in no target and no answer."""
+    seen: int = 0
 
     @property
     def is_map(self) -> bool:
@@ -59,6 +66,7 @@ def gather_answers(
     """
     wanted = [(place, term) for place, term in enumerate(objective.terms) if _is_shown(term)]
     kept: dict[int, list[tuple[Tensor, Tensor, Tensor | None]]] = {place: [] for place, _ in wanted}
+    tables: dict[int, Tensor] = {}
     seen = 0
     with evaluating(model):
         for x, y in split.batches(batch_size) if wanted else ():
@@ -66,6 +74,9 @@ def gather_answers(
             for place, term in wanted:
                 entry = entries[place]
                 maps = entry.output.ndim > 2
+                if maps and reads_of(term.term.loss) == "classes":
+                    table = _table(entry.output, entry.y, term.ignored)
+                    tables[place] = tables[place] + table if place in tables else table
                 if maps and sum(len(part[0]) for part in kept[place]) >= _SHOWN:
                     continue
                 few = slice(_SHOWN if maps else None)
@@ -73,9 +84,30 @@ def gather_answers(
                 shown = image.float().cpu() if maps and image.ndim == 4 and image.shape[1] in (1, 3) else None
                 kept[place].append((_said(term, entry.output[few]).float().cpu(), entry.y[few].cpu(), shown))
             seen += len(each(x)[0])
-            if seen >= _MOST or all(term.scores[1:] and seen >= _SHOWN for _, term in wanted):
+            if seen >= _MOST or (not tables and all(term.scores[1:] and seen >= _SHOWN for _, term in wanted)):
                 break
-    return [_joined(term, kept[place], len(split)) for place, term in wanted if kept[place]]
+    rows = ints(split.rows[:_SHOWN]) if split.sources else []
+    names = tuple(split.sources[row] for row in rows)
+    found = [(_joined(term, kept[place], len(split)), tables.get(place)) for place, term in wanted if kept[place]]
+    return [
+        replace(one, sources=names if one.is_map else (), overlap=() if table is None else _overlap(table), seen=seen)
+        for one, table in found
+    ]
+
+
+def _table(output: Tensor, target: Tensor, ignored: int | None) -> Tensor:
+    """How many pixels of each class (rows) are taken for each (columns), int64 (C, C)."""
+    classes = output.shape[1]
+    answer, target = output.argmax(1).flatten(), target.flatten()
+    counted = (target >= 0) & (target < classes)
+    counted = counted if ignored is None else counted & (target != ignored)
+    pairs = target[counted].long() * classes + answer[counted]
+    return torch.bincount(pairs, minlength=classes * classes).reshape(classes, classes).cpu()
+
+
+def _overlap(table: Tensor) -> tuple[float | None, ...]:
+    both, either = ints(table.diagonal()), ints(table.sum(0) + table.sum(1) - table.diagonal())
+    return tuple(a / b if b else None for a, b in zip(both, either, strict=True))
 
 
 def _is_shown(term: LossFunction) -> bool:

@@ -15,13 +15,14 @@ from torch import Tensor
 from netspec.trainer.machine.host import floats
 from netspec.trainer.measure.answers import Answers
 from netspec.trainer.show.curves import plotted
+from netspec.views.describe import plural
 
 _NAMED = 10
 """So many classes or values have a line of their own."""
 _COLOURS = (
     "#4c72b0", "#c44e52", "#55a868", "#8172b3", "#ccb974", "#64b5cd", "#8c8c8c", "#dd8452", "#da8bc3", "#937860",
 )  # fmt: skip
-_MASK = (
+_MASK: tuple[tuple[int, int, int], ...] = (
     (31, 35, 40), (230, 97, 72), (76, 139, 214), (88, 168, 104), (222, 184, 61), (150, 113, 205), (100, 190, 200),
     (214, 106, 166), (140, 140, 140),
 )  # fmt: skip
@@ -41,7 +42,7 @@ def answer_sections(answers: Sequence[Answers], names: Sequence[str]) -> Iterato
         part = f"{len(found.output):,} of " if len(found.output) < found.of else ""
         count = f"{part}{found.of:,} examples"
         if found.is_map:
-            yield f"Answers{of}", f"{count}: the picture, the target, the answer.", [_gallery(found)]
+            yield f"Answers{of}", f"{count}: the picture, the target, the answer.", [_gallery(found, names)]
         elif found.reads == "values":
             yield f"Residuals{of}", count, [_residuals(found, dark=dark) for dark in (False, True)]
         elif found.output.shape[0] > 1:
@@ -126,17 +127,45 @@ def _residuals(found: Answers, *, dark: bool) -> str:
 # ---- maps
 
 
-def _gallery(found: Answers) -> str:
-    """Pictures, targets and answers, side by side."""
+def _gallery(found: Answers, names: Sequence[str]) -> str:
+    """Pictures, targets and answers, side by side, each row with the name of its file; above them what the colours of
+    masks mean."""
     rows: list[str] = []
+    columns = 2 + (found.images is not None)
     for number in range(len(found.output)):
         shown = [] if found.images is None else [("the picture", _scaled(found.images[number]))]
         shown += [("the target", _target(found, number)), ("the answer", _answer(found, number))]
-        pictures = [_png(pixels, f"{words} of example {number}") for words, pixels in shown]
-        rows.append("".join(f"<figure>{element}</figure>" for element in pictures))
-    columns = 2 + (found.images is not None)
+        name = found.sources[number] if number < len(found.sources) else f"example {number}"
+        pictures = [_png(pixels, f"{words} of {name}") for words, pixels in shown]
+        told = f'<figcaption style="grid-column: 1 / -1">{escape(name)}</figcaption>' if found.sources else ""
+        rows.append("".join([*(f"<figure>{element}</figure>" for element in pictures), told]))
     style = f"display: grid; grid-template-columns: repeat({columns}, minmax(4rem, 12rem)); gap: .5rem"
-    return f'<div style="{style}">{"".join(rows)}</div>'
+    return f'{_legend(found, names)}<div style="{style}">{"".join(rows)}</div>'
+
+
+def _legend(found: Answers, names: Sequence[str]) -> str:
+    """The classes of masks with their colours, those that are in the targets or answers, and their overlap."""
+    if found.reads != "classes":
+        return ""
+    rows: list[str] = []
+    for place, share in enumerate(found.overlap):
+        if share is None and len(found.overlap) > _NAMED:
+            continue
+        name = names[place] if place < len(names) else str(place)
+        rows.append(_entry(_colour_of(place), name, "—" if share is None else f"{share:.3f}"))
+    if found.ignored is not None and bool((found.target == found.ignored).any()):
+        rows.append(_entry(_LEFT_OUT, "left out", ""))
+    head = f"<tr><th></th><th class='left'>class</th><th>IoU, {plural(found.seen, 'example')}</th></tr>"
+    return f'<table style="margin-bottom: .8rem">{head}{"".join(rows)}</table>'
+
+
+def _entry(colour: tuple[int, int, int], name: str, share: str) -> str:
+    patch = f"display: inline-block; width: 1em; height: 1em; border: 1px solid #8c8c8c; background: rgb{colour}"
+    return f'<tr><td><span style="{patch}"></span></td><td class="left">{escape(name)}</td><td>{share}</td></tr>'
+
+
+def _colour_of(place: int) -> tuple[int, int, int]:
+    return _MASK[place if place < len(_MASK) else 1 + place % (len(_MASK) - 1)]
 
 
 def _target(found: Answers, number: int) -> Tensor:

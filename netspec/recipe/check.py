@@ -45,6 +45,7 @@ def check_recipe(read: Recipe | Draft, node: MapNode, reader: Reader, net: Again
         lambda: _check_warmup(recipe, node, reader),
         lambda: _check_steps(recipe, node, reader),
         lambda: _check_dropped(recipe, node, reader),
+        lambda: _check_global_batch(recipe, node, reader),
         lambda: _check_sampler(recipe, node, reader),
         lambda: _check_momentum(recipe, node, reader),
         lambda: _check_decay("no_decay", bool(recipe.no_decay), recipe, node, reader),
@@ -263,6 +264,25 @@ def _trained_on(recipe: Recipe) -> int | None:
     if count is None or recipe.validation == 0:
         return count
     return count - min(max(round(recipe.validation * count), 1), count - 1)
+
+
+def _check_global_batch(recipe: Recipe, node: MapNode, reader: Reader) -> None:
+    """A step is a whole number of batches, and that which `accumulate` says if it says one."""
+    if (whole := recipe.global_batch) is None:
+        return
+    size, at = recipe.batch_size, place(node, "global_batch")
+    if whole % size:
+        count = max(round(whole / size), 1)
+        best = max(n for n in range(1, min(size, whole) + 1) if whole % n == 0)
+        _conflict(
+            reader, at, f"`global_batch: {whole}` is no whole number of batches: {whole} = {whole // size} × "
+            f"`batch_size: {size}` + {whole % size}", f"write `batch_size: {best}`, or `global_batch: {count * size}`",
+        )  # fmt: skip
+    elif recipe.accumulate * size != whole:
+        _conflict(
+            reader, at, f"`global_batch: {whole}` is {whole // size} × `batch_size: {size}`, but `accumulate` says "
+            f"{recipe.accumulate}", "leave out one of the two",
+        )  # fmt: skip
 
 
 def _check_sampler(recipe: Recipe, node: MapNode, reader: Reader) -> None:

@@ -66,6 +66,9 @@ class Recipe(NamedTuple):
     """Largest magnitude of one gradient element."""
     accumulate: int = 1
     """Batches whose gradients are averaged into one optimiser step."""
+    global_batch: int | None = None
+    """Examples of an optimiser step, over all processes and accumulated batches: `accumulate` follows, as 256 by
+    `batch_size: 64` is 4. Where memory wants another `batch_size`, the steps stay the same."""
     ema: Ema | None = None
     """An exponential moving average of the weights, used for evaluation."""
 
@@ -101,6 +104,8 @@ class Recipe(NamedTuple):
         values = {name: _plain(value) for name, value in self._asdict().items()}
         if self.scheduler is None:
             del values["schedule_by"]  # it says what a scheduler counts
+        if self.global_batch is not None:
+            del values["accumulate"]  # it follows, from another `batch_size` too
         return values
 
     @property

@@ -43,6 +43,7 @@ def check_recipe(read: Recipe | Draft, node: MapNode, reader: Reader, net: Again
         lambda: check_metrics(recipe, node, reader),
         lambda: _check_followed(recipe, node, reader),
         lambda: _check_warmup(recipe, node, reader),
+        lambda: _check_checkpoints(recipe, node, reader),
         lambda: _check_steps(recipe, node, reader),
         lambda: _check_dropped(recipe, node, reader),
         lambda: _check_global_batch(recipe, node, reader),
@@ -168,6 +169,17 @@ def _check_warmup(recipe: Recipe, node: MapNode, reader: Reader) -> None:
                 f"the warm-up takes {warmup.epochs} epochs, but the run has only {recipe.epochs}",
                 "warm up for fewer epochs than the run has",
             )
+
+
+def _check_checkpoints(recipe: Recipe, node: MapNode, reader: Reader) -> None:
+    if (every := recipe.checkpoint_every) is None:
+        return
+    given = [f"`{name}: {value}`" for name, value in every if value is not None]
+    if len(given) != 1:
+        _conflict(
+            reader, place(node, "checkpoint_every"), "`checkpoint_every` wants one of `epochs`, `steps` and `minutes`, "
+            f"and has {' and '.join(given) or 'none'}", "write one of them, as `checkpoint_every: {minutes: 10}`",
+        )  # fmt: skip
 
 
 def _check_steps(recipe: Recipe, node: MapNode, reader: Reader) -> None:

@@ -40,7 +40,6 @@ PLAIN: Final[Mapping[str, FieldKind]] = {
     "best": FIGURE,
     "seed": NATURAL,
     "precision": kind_of(Precision),
-    "checkpoint_every": COUNT,
     "checkpoint_keep": COUNT,
 }
 """Keys with one value, and its kind."""

@@ -13,7 +13,7 @@ from netspec.recipe.terms import LossItem
 if TYPE_CHECKING:
     from netspec.recipe.base import DataSet, Optimizer, Transform
     from netspec.recipe.schedulers import Scheduler
-    from netspec.recipe.settings import EarlyStopping, Ema, Group, Warmup
+    from netspec.recipe.settings import CheckpointEvery, EarlyStopping, Ema, Group, Warmup
 
 
 class Recipe(NamedTuple):
@@ -91,8 +91,8 @@ class Recipe(NamedTuple):
     """Seed of the initial parameters, of the order of the examples, and of all that is drawn in training."""
     precision: Precision | None = None
     """None is TF32 on a GPU that has it, fp32 elsewhere. bf16 and fp16 are autocast."""
-    checkpoint_every: int = 1
-    """Epochs between checkpoints."""
+    checkpoint_every: CheckpointEvery | None = None
+    """Epochs, optimiser steps or minutes between checkpoints; None is every epoch."""
     checkpoint_keep: int = 2
     """How many of the newest checkpoints stay; the best one stays beside them."""
 

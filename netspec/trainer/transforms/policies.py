@@ -106,7 +106,7 @@ def operate(x: Tensor, operation: Tensor, strength: Tensor, interpolation: str, 
     return color.choose(chosen("Invert"), 1 - x, y)
 
 
-class Pairs(NamedTuple):
+class PolicyPairs(NamedTuple):
     """The pairs of AutoAugment: tensors (pairs, 2)."""
 
     operation: Tensor
@@ -114,12 +114,12 @@ class Pairs(NamedTuple):
     bins: Tensor
 
 
-def pairs_of(policy: Sequence[Pair], device: torch.device) -> Pairs:
+def pairs_of(policy: Sequence[Pair], device: torch.device) -> PolicyPairs:
     """The pairs of a policy as tensors."""
     numbers = [[_NUMBER[name] for name, _, _ in pair] for pair in policy]
     shares = [[share for _, share, _ in pair] for pair in policy]
     bins = [[place or 0 for _, _, place in pair] for pair in policy]
-    return Pairs(*(torch.tensor(values, device=device) for values in (numbers, shares, bins)))
+    return PolicyPairs(*(torch.tensor(values, device=device) for values in (numbers, shares, bins)))
 
 
 POLICIES: Final[dict[str, tuple[Pair, ...]]] = {

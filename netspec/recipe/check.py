@@ -44,8 +44,10 @@ def check_recipe(read: Recipe | Draft, node: MapNode, reader: Reader, net: Again
         lambda: check_metrics(recipe, node, reader),
         lambda: _check_followed(recipe, node, reader),
         lambda: _check_warmup(recipe, node, reader),
+        lambda: _check_checkpoints(recipe, node, reader),
         lambda: _check_steps(recipe, node, reader),
         lambda: _check_dropped(recipe, node, reader),
+        lambda: _check_global_batch(recipe, node, reader),
         lambda: _check_sampler(recipe, node, reader),
         lambda: _check_momentum(recipe, node, reader),
         lambda: _check_decay("no_decay", bool(recipe.no_decay), recipe, node, reader),
@@ -171,6 +173,17 @@ def _check_warmup(recipe: Recipe, node: MapNode, reader: Reader) -> None:
             )
 
 
+def _check_checkpoints(recipe: Recipe, node: MapNode, reader: Reader) -> None:
+    if (every := recipe.checkpoint_every) is None:
+        return
+    given = [f"`{name}: {value}`" for name, value in every if value is not None]
+    if len(given) != 1:
+        _conflict(
+            reader, place(node, "checkpoint_every"), "`checkpoint_every` wants one of `epochs`, `steps` and `minutes`, "
+            f"and has {' and '.join(given) or 'none'}", "write one of them, as `checkpoint_every: {minutes: 10}`",
+        )  # fmt: skip
+
+
 def _check_steps(recipe: Recipe, node: MapNode, reader: Reader) -> None:
     scheduler = recipe.scheduler
     if scheduler is not None and scheduler.metric is not None and recipe.schedule_by == "step":
@@ -265,6 +278,25 @@ def _trained_on(recipe: Recipe) -> int | None:
     if count is None or recipe.validation == 0:
         return count
     return count - min(max(round(recipe.validation * count), 1), count - 1)
+
+
+def _check_global_batch(recipe: Recipe, node: MapNode, reader: Reader) -> None:
+    """A step is a whole number of batches, and that which `accumulate` says if it says one."""
+    if (whole := recipe.global_batch) is None:
+        return
+    size, at = recipe.batch_size, place(node, "global_batch")
+    if whole % size:
+        count = max(round(whole / size), 1)
+        best = max(n for n in range(1, min(size, whole) + 1) if whole % n == 0)
+        _conflict(
+            reader, at, f"`global_batch: {whole}` is no whole number of batches: {whole} = {whole // size} × "
+            f"`batch_size: {size}` + {whole % size}", f"write `batch_size: {best}`, or `global_batch: {count * size}`",
+        )  # fmt: skip
+    elif recipe.accumulate * size != whole:
+        _conflict(
+            reader, at, f"`global_batch: {whole}` is {whole // size} × `batch_size: {size}`, but `accumulate` says "
+            f"{recipe.accumulate}", "leave out one of the two",
+        )  # fmt: skip
 
 
 def _check_sampler(recipe: Recipe, node: MapNode, reader: Reader) -> None:

@@ -11,6 +11,7 @@ VALUES: Final = {
     "clip_grad_norm": "1.0",
     "clip_grad_value": "0.5",
     "accumulate": "4",
+    "global_batch": "256",
     "mixup": "0.2",
     "cutmix": "1.0",
     "aux_weight": "0.3",

@@ -33,13 +33,13 @@ PLAIN: Final[Mapping[str, FieldKind]] = {
     "clip_grad_norm": POSITIVE,
     "clip_grad_value": POSITIVE,
     "accumulate": COUNT,
+    "global_batch": COUNT,
     "mixup": NON_NEGATIVE,
     "cutmix": NON_NEGATIVE,
     "aux_weight": NON_NEGATIVE,
     "best": FIGURE,
     "seed": NATURAL,
     "precision": kind_of(Precision),
-    "checkpoint_every": COUNT,
     "checkpoint_keep": COUNT,
 }
 """Keys with one value, and its kind."""
@@ -69,6 +69,9 @@ RENAMED: Final[Mapping[str, str]] = {
     **dict.fromkeys(
         ("accumulation_steps", "gradient_accumulation_steps", "accumulate_grad_batches", "grad_accum", "accumulation"),
         "accumulate",
+    ),
+    **dict.fromkeys(
+        ("global_batch_size", "effective_batch_size", "total_batch_size", "effective_batch"), "global_batch"
     ),
     **dict.fromkeys(("warmup_epochs", "lr_warmup", "warm_up"), "warmup"),
     **dict.fromkeys(("early_stop", "earlystopping", "stopping"), "early_stopping"),
@@ -142,6 +145,9 @@ def _fill_in(draft: Recipe, values: dict[str, Any], unread: set[str]) -> None:
     with suppress(NotRead):
         if draft.scheduler is not None and "schedule_by" not in unread:
             values.setdefault("schedule_by", draft.scheduler.interval)
+    with suppress(NotRead):
+        if draft.global_batch is not None and draft.global_batch % draft.batch_size == 0:
+            values.setdefault("accumulate", draft.global_batch // draft.batch_size)
     with suppress(NotRead):
         stopping = draft.early_stopping
         if stopping is not None and stopping.metric is None and "best" in values:

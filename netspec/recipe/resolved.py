@@ -13,7 +13,7 @@ from netspec.recipe.terms import LossItem
 if TYPE_CHECKING:
     from netspec.recipe.base import DataSet, Optimizer, Transform
     from netspec.recipe.schedulers import Scheduler
-    from netspec.recipe.settings import EarlyStopping, Ema, Group, Warmup
+    from netspec.recipe.settings import CheckpointEvery, EarlyStopping, Ema, Group, Warmup
 
 
 class Recipe(NamedTuple):
@@ -66,6 +66,9 @@ class Recipe(NamedTuple):
     """Largest magnitude of one gradient element."""
     accumulate: int = 1
     """Batches whose gradients are averaged into one optimiser step."""
+    global_batch: int | None = None
+    """Examples of an optimiser step, over all processes and accumulated batches: `accumulate` follows, as 256 by
+    `batch_size: 64` is 4. Where memory wants another `batch_size`, the steps stay the same."""
     ema: Ema | None = None
     """An exponential moving average of the weights, used for evaluation."""
 
@@ -88,8 +91,8 @@ class Recipe(NamedTuple):
     """Seed of the initial parameters, of the order of the examples, and of all that is drawn in training."""
     precision: Precision | None = None
     """None is TF32 on a GPU that has it, fp32 elsewhere. bf16 and fp16 are autocast."""
-    checkpoint_every: int = 1
-    """Epochs between checkpoints."""
+    checkpoint_every: CheckpointEvery | None = None
+    """Epochs, optimiser steps or minutes between checkpoints; None is every epoch."""
     checkpoint_keep: int = 2
     """How many of the newest checkpoints stay; the best one stays beside them."""
 
@@ -101,6 +104,8 @@ class Recipe(NamedTuple):
         values = {name: _plain(value) for name, value in self._asdict().items()}
         if self.scheduler is None:
             del values["schedule_by"]  # it says what a scheduler counts
+        if self.global_batch is not None:
+            del values["accumulate"]  # it follows, from another `batch_size` too
         return values
 
     @property

@@ -45,6 +45,21 @@ class EarlyStopping(Arguments):
     min_delta: NonNegative = 0.0
 
 
+class CheckpointEvery(Arguments):
+    """A checkpoint is written after so many epochs, optimiser steps or minutes; and after the last epoch, on a signal,
+    and after an epoch that is the best.
+
+    `checkpoint_every: 5` is five epochs, `{steps: 500}` counts optimiser steps since the start of the run, and
+    `{minutes: 10}` the time since the last one. A run goes on from the middle of an epoch as from its end, to the bit.
+    """
+
+    scalar: ClassVar[str | None] = "epochs"
+
+    epochs: Count | None = None
+    steps: Count | None = None
+    minutes: Positive | None = None
+
+
 class Group(Arguments):
     """Parameters with their own learning rate or weight decay.
 

@@ -67,7 +67,8 @@ METRICS: Final = _table(
     " SpearmanCorrCoef",
 )
 
-SETTINGS: Final = {"warmup": "Warmup", "ema": "Ema", "early_stopping": "EarlyStopping"}
+SETTINGS: Final = {"warmup": "Warmup", "ema": "Ema", "early_stopping": "EarlyStopping",
+                   "checkpoint_every": "CheckpointEvery"}  # fmt: skip
 """Keys of a recipe with several values of their own, and their class in `settings.py`."""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -14,14 +13,15 @@ from netspec.diagnostics import ResourceError, UsageError
 from netspec.trainer.errors import CallbackFailed, Interrupted, NonFinite, Refusals, alike
 from netspec.trainer.loop.background import Keeper
 from netspec.trainer.loop.callbacks import Callbacks, Event
+from netspec.trainer.loop.due import Due
 from netspec.trainer.loop.history import History
 from netspec.trainer.loop.monitor import Monitor
+from netspec.trainer.loop.recording import make_record, note_best
 from netspec.trainer.machine.signals import Interrupts
 from netspec.trainer.machine.undisturbed import frozen_garbage
 from netspec.trainer.measure.evaluation import evaluate
 from netspec.trainer.measure.metrics import Scores
 from netspec.trainer.run.directory import RunDirectory
-from netspec.trainer.run.following import rising
 from netspec.trainer.run.progress import Progress
 from netspec.trainer.run.records import Record, write_records
 from netspec.trainer.run.result import RunResult
@@ -61,6 +61,7 @@ class Training:
         self.examples = 0
         self.seconds = self.computing = 0.0
         self._calls_steps, self._ends_here = calls.has("after_step"), False
+        self.due, self._clocked = Due(trainer.recipe.checkpoint_every), False
         self._drawn = len(progress.records)  # the number of epochs in the curves
         self._next_drawing = 0.0
 
@@ -98,7 +99,8 @@ class Training:
             self._batch(batch)
             stopping = self._should_stop()
             ending = not stopping and self._ends_here
-            if stopping or ending or progress.batch == trainer.batches_per_epoch:
+            saving = not (stopping or ending) and self._should_save()
+            if stopping or ending or saving or progress.batch == trainer.batches_per_epoch:
                 self._check(self.monitor.now().failed)  # waits for the device, so that its work is included in the time
                 self._check_weights()
             ended = time.perf_counter()
@@ -108,6 +110,8 @@ class Training:
             self.seconds += ended - asked
             if stopping:
                 self._stop()
+            if saving:
+                self._keep()
             if ending:
                 break
 
@@ -155,11 +159,12 @@ class Training:
         if trainer.average is not None:
             trainer.average.copy_buffers()
         validation, test = (self._evaluate(name) for name in ("validation", "test"))
-        record = self._record(score, validation, test)
+        found = {"train": score, "validation": validation, "test": test}
+        record = make_record(progress, found, self._seen, trainer.schedule.columns())
         progress.records.append(record)
         progress.epoch, progress.batch, progress.seconds, progress.computing = progress.epoch + 1, 0, 0.0, 0.0
         trainer.sums.reset()
-        improved = self._note_best(record)
+        improved = note_best(progress, trainer.recipe, record)
         trainer.schedule.after_epoch(record)
         if trainer.world.first:
             write_records(self.directory.path, progress.records)
@@ -168,9 +173,9 @@ class Training:
         if self.log is not None:
             self.log(record)
         failed = self._tell(record, {"validation": validation, "test": test})
-        if failed or improved or self.over or progress.epoch % trainer.recipe.checkpoint_every == 0:
+        if self._agreed(failed or improved or self.over or self.due.after_epoch(progress)):
             self.reporter.doing("writing a checkpoint")
-            self.keeper.keep(trainer, progress, best=improved)
+            self._keep(best=improved)
         self.reporter.epoch(record)
         if failed:
             self._fail()
@@ -221,46 +226,6 @@ class Training:
         """The examples of the epoch that ends."""
         return self.trainer.examples_per_epoch or self.progress.batch * self.trainer.recipe.batch_size
 
-    def _record(self, score: Scores, validation: Scores | None, test: Scores | None) -> Record:
-        progress = self.progress
-        none = Scores(math.nan)
-        return Record(
-            epoch=progress.epoch + 1,
-            step=progress.step,
-            train_loss=score.loss,
-            train_accuracy=score.accuracy,
-            validation_loss=None if validation is None else validation.loss,
-            validation_accuracy=(validation or none).accuracy,
-            test_loss=None if test is None else test.loss,
-            test_accuracy=(test or none).accuracy,
-            seconds=progress.seconds,
-            examples_per_second=self._seen / max(progress.seconds, 1e-9),
-            parts={
-                f"{name}_{figure}": value
-                for name, scores in (("train", score), ("validation", validation), ("test", test))
-                if scores is not None
-                for figure, value in scores.parts.items()
-            },
-            rates=self.trainer.schedule.columns(),
-        )
-
-    def _note_best(self, record: Record) -> bool:
-        """Update the best epoch and the state of early stopping. True if this epoch is the best so far."""
-        recipe, progress = self.trainer.recipe, self.progress
-        if (stopping := recipe.early_stopping) is not None:
-            value = rising(stopping.metric or recipe.best, record, recipe)
-            if progress.stopping_best is None or value > progress.stopping_best + stopping.min_delta:
-                progress.stopping_best, progress.waited = value, 0
-            else:
-                progress.waited += 1
-        if recipe.best is None:
-            return False
-        value = rising(recipe.best, record, recipe)
-        if progress.best is not None and value <= progress.best:
-            return False
-        progress.best, progress.best_epoch = value, record.epoch
-        return True
-
     def _patience_is_over(self) -> bool:
         stopping = self.trainer.recipe.early_stopping
         return stopping is not None and self.progress.waited >= stopping.patience
@@ -283,12 +248,39 @@ class Training:
             f"the best{by} is epoch {progress.best_epoch} (`netspec eval {self.directory.path} --best`)"
         )
 
+    # ---- checkpoints
+
+    def _keep(self, *, best: bool = False) -> None:
+        self.keeper.keep(self.trainer, self.progress, best=best)
+        self.due.written()
+
+    def _agreed(self, due: bool) -> bool:
+        """Whether a checkpoint is due, by the clock of the first process if by any."""
+        if not self.due.by_clock or self.trainer.world.alone:
+            return due
+        return self.trainer.world.tell(due if self.trainer.world.first else None)
+
+    def _should_save(self) -> bool:
+        """Whether a checkpoint is due within an epoch. Only at the end of an optimizer step."""
+        if self.progress.batch == self.trainer.batches_per_epoch or not self._at_step:
+            return False  # an epoch that ends is closed first
+        if not self.due.by_clock or self.trainer.world.alone:
+            return self.due.after_step(self.progress)
+        clocked, self._clocked = self._clocked, False
+        return clocked
+
+    @property
+    def _at_step(self) -> bool:
+        """True at the end of an optimizer step, and not between its accumulated batches."""
+        batch = self.progress.batch
+        return batch % self.trainer.recipe.accumulate == 0 or batch == self.trainer.batches_per_epoch
+
     # ---- stopping
 
     def _should_stop(self) -> bool:
         """Whether to stop now. Only at the end of an optimizer step, never between its accumulated batches."""
         progress, place = self.progress, self.trainer.world
-        if progress.batch % self.trainer.recipe.accumulate and progress.batch != self.trainer.batches_per_epoch:
+        if not self._at_step:
             return False
         wanted = self._wants_to_stop if place.alone else self._agree_to_stop()
         if place.alone:
@@ -305,14 +297,15 @@ class Training:
         if self.progress.step < self.next_talk:
             return False
         step = self.seconds / max(self.progress.step - self.started_at, 1)
-        values = [float(self._wants_to_stop), step, float(self.calls.stop is not None)]
-        wanted, slowest, ends = self.trainer.world.largest(values, self.trainer.arithmetic.device)
-        self._ends_here = bool(ends)
+        clock = float(self.due.by_clock and self.due.after_step(self.progress))
+        values = [float(self._wants_to_stop), step, float(self.calls.stop is not None), clock]
+        wanted, slowest, ends, clocked = self.trainer.world.largest(values, self.trainer.arithmetic.device)
+        self._ends_here, self._clocked = bool(ends), bool(clocked)
         self.next_talk = self.progress.step + max(1, min(64, int(1 / max(slowest, 1e-9))))
         return bool(wanted)
 
     def _stop(self) -> None:
-        self.keeper.keep(self.trainer, self.progress, best=False)
+        self._keep()
         if self.trainer.world.first and self._drawn < len(self.progress.records):
             self._draw()
         self.keeper.settle()

@@ -13,7 +13,7 @@ from netspec.recipe.resolved import Recipe
 from netspec.wiring import Dataflow, FlowStep
 from netspec.writing import shown
 
-_FREE = frozenset({"checkpoint_every", "checkpoint_keep", "metrics"})  # these do not affect the result
+_FREE = frozenset({"checkpoint_every", "checkpoint_keep", "metrics", "global_batch"})  # these do not affect the result
 _NEWER: dict[str, Any] = {"drop_last": False, "sampler": None}
 """Keys of a recipe that earlier versions did not know, with what they did."""
 
@@ -65,7 +65,8 @@ def _ends(net: Net) -> Any:
 
 def plain_recipe(recipe: Recipe) -> dict[str, Any]:
     """The part of a recipe that affects the result, as plain JSON values."""
-    values = {key: value for key, value in recipe.to_dict().items() if key not in _FREE}
+    written = recipe.to_dict() | {"accumulate": recipe.accumulate}  # which may follow from `global_batch`
+    values = {key: value for key, value in written.items() if key not in _FREE}
     return cast("dict[str, Any]", json.loads(json.dumps(values)))
 
 

@@ -119,7 +119,10 @@ def _told(trainer: Trainer, reason: str) -> str:
     memory = device_memory(trainer)
     fits = largest_batch(trainer, memory) if memory else size // 2
     mend = "even one example would not fit: a smaller net or a larger machine is needed"
-    if fits:
+    if fits and (whole := trainer.recipe.global_batch) is not None:
+        divides = max(n for n in range(1, fits + 1) if whole % n == 0)
+        mend = f"{setting('train.batch_size', divides)} should fit; by `global_batch: {whole}` the steps stay as large"
+    elif fits:
         mend = (
             f"{setting('train.batch_size', fits)} should fit; with "
             f"{setting('train.accumulate', -(-size * trainer.recipe.accumulate // fits))} the steps stay as large"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, cast
 
-from netspec.capture import moves, weighted
+from netspec.capture import moves, products, weighted
 from netspec.capture.arithmetic import HANDLERS as ARITHMETIC
 from netspec.capture.binding import bound
 from netspec.capture.graph import Traced, TracedCall
@@ -298,6 +298,7 @@ HANDLERS: Final[dict[str, Handler]] = {
     **moves.HANDLERS,
     **ARITHMETIC,
     **weighted.HANDLERS,
+    **products.HANDLERS,
     "dropout": _dropout("Dropout"),
     "dropout1d": _dropout("Dropout1d"),
     "dropout2d": _dropout("Dropout2d"),

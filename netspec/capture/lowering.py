@@ -41,7 +41,7 @@ class Lowering:
         self.batch = trace.batch
         self.functions = functions
         self.calls = calls
-        """Of layers that take other tensors than one, by the names of their classes."""
+        """Of layers that take several tensors, by the names of their classes."""
         self.forms: dict[Traced, Form] = {}
         self.pending: dict[Traced, tuple[Traced, AxisMoves]] = {}
         """Values whose axes are only moved, which is written where they are read: what they are made of, and how."""
@@ -228,11 +228,10 @@ class Lowering:
             chosen = looked_up(self, source, shape)
             if chosen is not None:
                 return chosen
-            ready = self.ready(value)
+            ready = self.ready(source if tuple(seen) == source.shape else value)
             if ready in self.forms:
                 return ready
-            if source in self.unsaid:
-                self.refused.append(self.unsaid[source])
+            self.refused.extend([self.unsaid[source]] if source in self.unsaid else [])
             raise NoForm("it is computed of parameters in a way that has no form in a spec")
         if source.kind == "numbers" and source.tensor is not None and len(shape) and shape[0] == self.batch != 1:
             first = source.tensor[:1]
@@ -306,13 +305,13 @@ class Lowering:
 
     def move(self, value: Traced, result: Traced, move: Callable[[AxisMoves], None]) -> None:
         """Note that a tensor is another whose axes were moved."""
-        value = self.find(value)
+        value = value if value in self.pending or value in self.forms else self.find(value)
         if value in self.pending:
             base, before = self.pending[value]
             layout = before.copied()
         else:
-            base = value
-            layout = AxisMoves.of(value.shape, self.form(value), self.batch)
+            base = self.find(value)
+            layout = AxisMoves.of(value.shape, self._form_of(value, base), self.batch)
         try:
             move(layout)
             layout.form()
@@ -352,7 +351,8 @@ class Lowering:
             return
         if len(given) > 1:
             raise NoForm(f"`{name}` is given {len(given)} tensors")
-        positions = name == "Embedding" and not given[0].varies and given[0].shape[:1] != (1,)
+        fixed = name == "Embedding" and not given[0].varies
+        positions = fixed and (len(given[0].shape) < 2 or given[0].shape[0] not in (1, self.batch))
         value, form = (self.constant(given[0], (1, *given[0].shape)), Form()) if positions else self.anywhere(given[0])
         arguments = layers.written(layer)
         if name == "Identity" or (name == "StochasticDepth" and not arguments.get("p")):

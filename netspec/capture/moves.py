@@ -16,7 +16,8 @@ def _source(lowering: Lowering, call: TracedCall) -> Traced:
     value = call.args[0] if call.args else call.kwargs.get("input")
     if not isinstance(value, Traced) or not value.varies:
         raise NoForm(f"`{call.name}` of what no input decides has no form in a spec")
-    return lowering.find(value)
+    found = lowering.find(value)
+    return value if value in lowering.forms or value in lowering.pending else found
 
 
 def _reshape(lowering: Lowering, call: TracedCall) -> None:

@@ -135,42 +135,6 @@ def _embedding(lowering: Lowering, call: TracedCall) -> None:
     lowering.layered(call, "Embedding", lowering.taken(given["input"]), arguments, keys=_keys(weight=weight))
 
 
-# ---- products
-
-
-def _matmul(lowering: Lowering, call: TracedCall) -> None:
-    given = bound(call, "input other")
-    left, right = given["input"], given["other"]
-    if isinstance(right, Traced) and not right.varies:
-        raise NoForm("a product with a parameter that is no `linear` has no form yet")
-    a, form = lowering.anywhere(left)
-    b, other = lowering.anywhere(right)
-    rank = len(left.shape)
-    if form != other or len(right.shape) != rank or form.at >= rank - 2:
-        raise NoForm("the batch is not in the same place in both tensors")
-    if left.shape[:-2] != right.shape[:-2]:
-        raise NoForm("it repeats one of the tensors along an axis")
-    axes = "habcefg"[: rank - 3 + len(form.inner)]
-    front = " ".join(("n", *axes))
-    pattern = f"{front} i d, {front} d j -> {front} i j"
-    lowering.add(call, "einsum", None, branches=(a, b), options={"pattern": pattern}, form=form)
-
-
-def _einsum(lowering: Lowering, call: TracedCall) -> None:
-    equation: Any = call.args[0]
-    operands = _tuple(call.args[1]) if isinstance(call.args[1], tuple) else call.args[1:]
-    if not isinstance(equation, str) or "..." in equation or not all(o.varies for o in operands):
-        raise NoForm("an einsum with `...` or with a parameter has no form yet")
-    values = [lowering.taken(operand) for operand in operands]
-    left, _, right = equation.replace(" ", "").partition("->")
-    parts = left.split(",")
-    batch = parts[0][0]
-    if not right.startswith(batch) or any(not part.startswith(batch) for part in parts):
-        raise NoForm("the batch is not the first axis of each of its tensors")
-    spaced = ", ".join(" ".join(part) for part in parts) + " -> " + " ".join(right)
-    lowering.add(call, "einsum", None, branches=tuple(values), options={"pattern": spaced})
-
-
 def _attention(lowering: Lowering, call: TracedCall) -> None:
     """`scaled_dot_product_attention` of heads. Its result has them as an axis; `attend` puts them side by side."""
     given = bound(call, "query key value attn_mask=None dropout_p=0.0 is_causal=False scale=None enable_gqa=False")
@@ -289,8 +253,6 @@ HANDLERS: Final[dict[str, Handler]] = {
     "rms_norm": _rms_norm,
     "group_norm": _group_norm,
     "embedding": _embedding,
-    **dict.fromkeys(("matmul", "bmm", "__matmul__"), _matmul),
-    "einsum": _einsum,
     "scaled_dot_product_attention": _attention,
     "multi_head_attention_forward": _multi_head,
 }

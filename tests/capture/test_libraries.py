@@ -26,8 +26,27 @@ def test_networks_of_torchvision_are_proven_with_their_keys(name: str, lines: in
     netspec.build(found.net).load_state_dict(module.state_dict())
 
 
+@pytest.mark.parametrize(
+    ("name", "spec", "size"),
+    [
+        ("resnet50", "resnet", 64),
+        ("vgg16", "vgg", 64),
+        ("mobilenet_v3_large", "mobilenet_v3", 64),
+        ("vit_b_16", "vision_transformer", 224),
+    ],
+)
+def test_imports_are_not_much_longer_than_what_a_person_wrote(name: str, spec: str, size: int) -> None:
+    models = pytest.importorskip("torchvision.models")
+    module = models.get_model(name, weights=None)
+    found = from_torch(module, torch.randn(2, 3, size, size), name=name, is_verified=False)
+    ours = (SPECS / "torchvision" / f"{spec}.yaml").read_text(encoding="utf-8")
+    assert len(found.text.splitlines()) <= 1.5 * len(ours.splitlines())
+
+
 SAME = """
-    lenet d2l/lenet d2l/lenet_batch_norm d2l/nin d2l/vit d2l/densenet audio/tcn generative/conv_autoencoder
+    lenet d2l/lenet d2l/lenet_batch_norm d2l/nin d2l/vit d2l/densenet d2l/resnext audio/tcn audio/tcn_training
+    generative/sngan_discriminator language/gpt_bytes language/sasrec language/decision_transformer
+    generative/conv_autoencoder
     generative/dcgan_discriminator generative/dcgan_generator generative/realnvp generative/stylegan_mapping
     graphs/actor_critic graphs/dcn_v2 graphs/deit graphs/dueling_dqn graphs/pointnet graphs/sac_actor
     graphs/wide_and_deep language/text_cnn tabular/deepfm tabular/ft_transformer tabular/gcn tabular/neumf

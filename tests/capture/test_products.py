@@ -1,0 +1,116 @@
+"""Products of tensors and parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from netspec.capture.importing import from_torch
+from tests.capture.test_from_torch import equal, imported, refusal
+
+
+class Conv1D(nn.Module):
+    """The linear layer of GPT-2, whose weight is the other way round."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(6, 4))
+        self.bias = nn.Parameter(torch.zeros(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.addmm(self.bias, x.view(-1, x.shape[-1]), self.weight).view(*x.shape[:-1], 4)
+
+
+class Product(nn.Module):
+    """A product in one of the ways in which people write it."""
+
+    def __init__(self, function: Callable[[Tensor, Tensor], Tensor], *sizes: int) -> None:
+        super().__init__()
+        self.w = nn.Parameter(torch.randn(sizes))
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(x, self.w)
+
+
+def _behind(x: Tensor, w: Tensor) -> Tensor:
+    return x @ w
+
+
+def _in_front(x: Tensor, w: Tensor) -> Tensor:
+    return w @ x
+
+
+def _summed(x: Tensor, w: Tensor) -> Tensor:
+    return torch.einsum("blc,cd->bld", x, w)
+
+
+def _across(x: Tensor, w: Tensor) -> Tensor:
+    return w[:, : x.shape[0]] @ x
+
+
+@pytest.mark.parametrize(
+    ("function", "sizes", "shape", "told"),
+    [
+        (_behind, (6, 4), (5, 6), "n i d, n d j -> n i j"),
+        (_behind, (6, 4), (6,), "n d, n d j -> n j"),
+        (_in_front, (4, 5), (5, 6), "n i d, n d j -> n i j"),
+        (_behind, (3, 6, 4), (3, 5, 6), "n a i d, n a d j -> n a i j"),
+        (_behind, (1, 6, 4), (3, 5, 6), "n a i d, n d j -> n a i j"),
+        (_summed, (6, 4), (5, 6), "b l c, b c d -> b l d"),
+    ],
+)
+def test_a_product_with_a_parameter_is_an_einsum(
+    function: Callable[[Tensor, Tensor], Tensor], sizes: tuple[int, ...], shape: tuple[int, ...], told: str
+) -> None:
+    module = Product(function, *sizes)
+    found = imported(module, shape)
+    assert f'pattern: "{told}"' in found.text
+    assert equal(module, found, shape)
+
+
+def test_the_linear_layer_of_gpt2_is_a_product_and_a_sum() -> None:
+    module = nn.Sequential(Conv1D(), nn.Tanh(), nn.Linear(4, 2))
+    found = imported(module, (5, 6))
+    assert "einsum" in found.text
+    assert equal(module, found, (5, 6))
+
+
+def test_what_a_module_gives_has_its_own_axes() -> None:
+    class Around(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = Conv1D()
+
+        def forward(self, x: Tensor) -> Tensor:
+            a, b = self.inner(x).split(2, dim=2)
+            return a.permute(0, 2, 1) @ b
+
+    module = Around()
+    found = imported(module, (5, 6))
+    assert equal(module, found, (5, 6))
+
+
+def test_a_product_that_sums_over_the_batch_is_refused() -> None:
+    told = refusal(Product(_across, 4, 9), (5,))
+    assert "a product with a parameter that mixes examples" in told
+
+
+class Kinds(nn.Module):
+    """Words, and kinds of words that are made for each example."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = nn.Embedding(20, 8)
+        self.kinds = nn.Embedding(2, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.words(x) + self.kinds(torch.zeros_like(x)).to(x.device)
+
+
+def test_numbers_that_are_made_for_each_example_are_embedded_once() -> None:
+    found = from_torch(Kinds(), torch.randint(0, 20, (2, 5)))
+    assert "value: [0, 0, 0, 0, 0]" in found.text

@@ -86,6 +86,7 @@ _READERS_OWN = {
         "netspec/recipe/datasets/patterns.py", "netspec/trainer/data/stripes.py",
     },
     "errors.md": {"netspec.lock.json", "other.yaml"},
+    "machines.md": {"small-sky.yaml", "small.yaml"},
     "recipes.md": {"spec.yaml", "table.json", "tokenizer.json"},
     "symptoms.md": {"netspec.lock.json"},
     "serving.md": {"ask.py", "netspec.json", "serve.py", "shoes.yaml", "tokenizer.json"},

@@ -45,6 +45,7 @@ SECTIONS: Final = (
             Entry("language", "The whole language on one page, every example a spec that compiles."),
             Entry("plugins", "Layers of one's own, from a file beside the spec or an installed package."),
             Entry("training", "One's own data, loss, metrics and callbacks; a run as an object."),
+            Entry("machines", "Several processes and machines: torchrun, nets that do not fit, SLURM, SkyPilot, Ray."),
             Entry("serving", "A trained run as ONNX or a program of torch.export, its preprocessing inside."),
             Entry(
                 "sweeps", "What a spec lets vary: trials by Optuna or a grid, by several processes, and their plots."

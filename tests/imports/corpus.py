@@ -105,6 +105,15 @@ def _video_sizes(name: str) -> Sequence[int]:
     return (224,) if name.startswith(("mvit", "swin")) else (64, 112, 224)
 
 
+def _edges(*edges: int) -> Callable[[str], Sequence[int]]:
+    """The same edges for all networks."""
+
+    def sizes(name: str) -> Sequence[int]:
+        return edges
+
+    return sizes
+
+
 def _segmented(name: str) -> nn.Module:
     import segmentation_models_pytorch as smp  # pyright: ignore[reportMissingImports]  # installed beside, where wanted
 
@@ -122,10 +131,10 @@ def _segmented_names() -> list[str]:
 
 LIBRARIES = {
     "torchvision": Corpus(_torchvision_names, _torchvision, _torchvision_sizes),
-    "segmentation": Corpus(_named_in("segmentation"), _without_weights, lambda _: (64, 128)),
+    "segmentation": Corpus(_named_in("segmentation"), _without_weights, _edges(64, 128)),
     "video": Corpus(_named_in("video"), _torchvision, _video_sizes, 16),
     "quantization": Corpus(_named_in("quantization"), _quantized, _quantized_sizes),
-    "smp": Corpus(_segmented_names, _segmented, lambda _: (64, 224)),
+    "smp": Corpus(_segmented_names, _segmented, _edges(64, 224)),
     "timm": Corpus(_timm_names, _timm, _timm_sizes),
 }
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from netspec.cli.common import format_option, need_torch, offer, plugin_option, weights_options
+from netspec.cli.common import format_option, need_torch, offer, plugin_option, set_option, settings, weights_options
 
 
 @click.command()
@@ -22,6 +22,7 @@ from netspec.cli.common import format_option, need_torch, offer, plugin_option, 
 @click.option("--data", "data_root", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the data sets.")
 @format_option("text", "json")
 @click.option("--report", is_flag=True, help="Write the run's report.html anew, with what this evaluation finds.")
+@set_option
 @plugin_option
 def command(
     run: Path,
@@ -33,8 +34,9 @@ def command(
     data_root: Path | None,
     form: str,
     report: bool,
+    set_: tuple[str, ...],
 ) -> None:
-    """Measure a trained RUN on its test set."""
+    """Measure a trained RUN on its test set, or on other data: `--set train.data.folder.path=elsewhere`."""
     from netspec.trainer.run.directory import find_run  # needs no torch, so what is wrong with a run is said without
 
     find_run(run)
@@ -43,13 +45,14 @@ def command(
     from netspec.trainer.trained.inspection import inspect  # after parsing: torch is slow to import
     from netspec.trainer.trained.opening import open_trained
 
-    trained = open_trained(run, device=device, best=best, last=last, offer=offer())
+    trained = open_trained(run, device=device, best=best, last=last, offer=offer(), set=settings(set_))
     found = inspect(trained, split, data_root, examples, shown=report)
     if report:
         write_report(trained.run, trained.net, found.examination, trained.names, found.answers)
     if form == "json":
-        result: dict[str, Any] = {"run": str(run), "weights": trained.origin, **found.to_dict(trained.names)}
+        others: dict[str, Any] = {"set": list(set_)} if set_ else {}
+        result: dict[str, Any] = {"run": str(run), "weights": trained.origin, **others, **found.to_dict(trained.names)}
         click.echo(json.dumps(result, indent=1))
     else:
-        click.echo(f"{run} ({trained.origin})")
+        click.echo(f"{run} ({', '.join([trained.origin, *set_])})")
         click.echo(found.text(trained.names))

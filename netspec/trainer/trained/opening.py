@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from netspec.asked import option
+from netspec.asked import option, setting
 from netspec.compiler import load_offered
 from netspec.diagnostics import ResourceError, UsageError
 from netspec.dims import Shape
@@ -45,6 +45,9 @@ class Trained:
     arithmetic: Arithmetic
     origin: str
     """Where the weights come from, as text."""
+    elsewhere: bool = False
+    """True if the data are others than those of the run: paths count from the working directory, and all examples are
+    taken."""
 
     def objective(self, ignores: Sequence[bool] = ()) -> Objective:
         """The losses of the recipe on the device; `ignores` is `DataSplits.ignores`."""
@@ -67,6 +70,23 @@ class Trained:
         loss = self.objective().classifier
         return None if loss is None else loss.scores
 
+    def _check_names(self, data: DataSplits) -> None:
+        """Other data must count the classes as the run does.
+
+        Raises:
+            ResourceError: their classes are others, or stand in another order.
+        """
+        then, now = self.run.class_names, list(data.names)
+        if then and now and then != now:
+            place = next((i for i, pair in enumerate(zip(then, now, strict=False)) if pair[0] != pair[1]), None)
+            number = min(len(then), len(now)) if place is None else place
+            names = [f"`{names[number]}`" if number < len(names) else "missing" for names in (then, now)]
+            raise ResourceError(
+                f"the classes of these data are others than those of `{self.run.path}`: there are {len(now)} and "
+                f"{len(then)}, and class {number} is {names[1]}, but was {names[0]}; give the data the run's classes, "
+                "an empty folder for one without examples"
+            )
+
     def part(self, data: DataSplits, name: str) -> Split:
         """A part of the run's data by its name.
 
@@ -87,7 +107,7 @@ class Trained:
             UsageError: a program gave the data, which are in no file of the run.
             ResourceError: data are missing or damaged.
         """
-        if "data" in self.run.given:
+        if "data" in self.run.given and not self.elsewhere:
             told = ", ".join(f"{name}: {what}" for name, what in self.run.parts_given.items())
             more = ", loss=…" * ("loss" in self.run.given)
             raise UsageError(
@@ -97,17 +117,25 @@ class Trained:
         options = Options().remembered(self.run.options)
         splits = load_data(
             self.recipe, *given_of(self.net), self.arithmetic.device,
-            root=root or options.data_root, base=options.base, budget=options.budget, workers=options.workers,
-            kept=self.run.kept(self.recipe.data),
+            root=root or options.data_root, base=None if self.elsewhere else options.base, budget=options.budget,
+            workers=options.workers, kept=self.run.kept(self.recipe.data),
         )  # fmt: skip
-        examples = examples or options.examples
+        if self.elsewhere:
+            self._check_names(splits)
+        examples = examples or (None if self.elsewhere else options.examples)
         if examples is not None:
             splits.limit(examples, self.recipe.seed)
         return splits
 
 
 def open_trained(
-    path: Path, *, device: str = "auto", best: bool = False, last: bool = False, offer: Offer = OWN
+    path: Path,
+    *,
+    device: str = "auto",
+    best: bool = False,
+    last: bool = False,
+    offer: Offer = OWN,
+    set: Mapping[str, Any] | None = None,
 ) -> Trained:
     """Open a run with its weights, the best where its recipe has a `best`, else those at the end; or with those of its
     newest checkpoint if it is unfinished.
@@ -118,6 +146,7 @@ def open_trained(
         best: use the weights of the best checkpoint instead.
         last: use the weights at the end instead, or of the newest checkpoint.
         offer: the layers that the run's spec may name.
+        set: keys of the recipe with other values, such as `train.data`: the net stays.
 
     Raises:
         UsageError: `path` is not a run, the run has no best checkpoint, or both are asked for.
@@ -131,7 +160,10 @@ def open_trained(
     need_plugins(run, offer.plugins)
     for note in plugin_notes(run, offer.plugins):
         _warn(note)
-    net = load_offered(run.spec, offer)
+    if strange := [key for key in set or {} if key.partition(".")[0] != "train"]:
+        raise UsageError(f"{setting(strange[0], '…')}: the net of a run is what was trained; of its recipe keys may be "
+                         f"set, as {setting('train.data', 'FashionMNIST')}")  # fmt: skip
+    net = load_offered(run.spec, offer, set=set)
     if net.recipe is None:
         raise UsageError(f"`{run.spec}` has no `train:` recipe any more, so this is no run to look at")
     target = choose_device(device)
@@ -150,7 +182,8 @@ def open_trained(
         at, _ = newest_used(run.checkpoints, _warn, lambda found: _load(model, found))
         origin = f"unfinished run, {at.name}"
     _check_finite(model, path, origin)
-    return Trained(run, net, net.recipe, model.to(target).eval(), arithmetic, origin)
+    elsewhere = any(key == "train" or key.startswith("train.data") for key in set or {})
+    return Trained(run, net, net.recipe, model.to(target).eval(), arithmetic, origin, elsewhere)
 
 
 def _check_finite(model: nn.Module, path: Path, origin: str) -> None:

@@ -44,6 +44,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--driver", type=click.Choice(["auto", "eager", "graph"]), default="auto", show_default=True,
               help="Call each step, or replay a CUDA graph of it.")  # fmt: skip
 @click.option("--tensorboard/--no-tensorboard", default=None, help="Write TensorBoard logs beside the metrics.")
+@click.option("--log", multiple=True, metavar="SERVICE", help="Log the epochs to `wandb` or `mlflow`; may be repeated.")
 @click.option("--report/--no-report", default=None, help="Write report.html at the end; it takes one more evaluation.")
 @click.option("-q", "--quiet", is_flag=True, help="Show only the last line and warnings.")
 @spec_options
@@ -57,6 +58,7 @@ def command(
     dry_run: bool,
     max_steps: int | None,
     tensorboard: bool | None,
+    log: tuple[str, ...],
     report: bool | None,
     autotune: bool,
     quiet: bool,
@@ -89,7 +91,7 @@ def command(
     try:
         result = train(
             net, run=run, resume=resume, auto_resume=auto_resume, force=force, quiet=quiet, max_steps=max_steps,
-            tensorboard=tensorboard, report=report, **options,
+            tensorboard=tensorboard, log=log or None, report=report, **options,
         )  # fmt: skip
     except Interrupted as stop:  # not an error: the user has requested it
         click.echo(str(stop), err=True)

@@ -5,7 +5,7 @@ The loop itself is in `loop/epochs.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,6 +42,7 @@ from netspec.trainer.setup.trying import try_out
 from netspec.trainer.show.report import write_report
 from netspec.trainer.show.reporters import Quiet, Reporter, choose_reporter
 from netspec.trainer.show.tensorboard import need_tensorboard, tensorboard_log
+from netspec.trainer.show.trackers import TRACKERS, need_trackers, tracked
 from netspec.views.describe import bytes_text
 
 
@@ -61,6 +62,7 @@ def train(
     reporter: Reporter | None = None,
     max_steps: int | None = None,
     tensorboard: bool | None = None,
+    log: Sequence[str] | None = None,
     report: bool | None = None,
     **options: Any,
 ) -> RunResult:
@@ -91,6 +93,8 @@ def train(
             means True for a new run, else what the run was started with.
         tensorboard: also write TensorBoard logs into the run directory. None means False for a new run, else what the
             run was started with.
+        log: services that the epochs are logged to, `wandb` and `mlflow`. None means none for a new run, else those
+            that the run was started with.
         options: see `netspec.trainer.setup.options.Options`.
 
     Returns:
@@ -125,7 +129,7 @@ def train(
             net, data=data, loss=loss, metrics=metrics, batches_per_epoch=batches_per_epoch,
             resume=None if resume is None else Path(resume),
         )  # fmt: skip
-        extras = _extras(saved, tensorboard=tensorboard, report=report)
+        extras = _extras(saved, tensorboard=tensorboard, report=report, log=log)
         place, device = stack.enter_context(world(chosen.device))
         agree_on_place(place, run, resume)
         trainer, caught = _assembled(net, chosen, place, device, _kept(net, resume), given, stack)
@@ -140,10 +144,10 @@ def train(
         progress, keeper = _standing(
             trainer, directory, facts, given, reporter, stack, resuming=resume is not None, force=force
         )
-        log = _log(trainer, directory, stack) if extras["tensorboard"] else None
+        logged = _logged(trainer, directory, extras, stack)
 
         # ---- the loop and the final files
-        training = Training(trainer, directory, progress, keeper, reporter, caught, max_steps, log, calls)
+        training = Training(trainer, directory, progress, keeper, reporter, caught, max_steps, logged, calls)
         with out_of_memory(trainer):
             _carry_out(training, report=extras["report"])
     return training.result()
@@ -164,17 +168,23 @@ def _chosen(net: Net, options: Mapping[str, Any], saved: Mapping[str, Any], *, r
     return chosen.placed()
 
 
-def _extras(saved: Mapping[str, Any], *, tensorboard: bool | None, report: bool | None) -> dict[str, bool]:
-    """Whether to write TensorBoard logs and the report: as given, else as saved with the run.
+def _extras(
+    saved: Mapping[str, Any], *, tensorboard: bool | None, report: bool | None, log: Sequence[str] | None
+) -> dict[str, Any]:
+    """Whether to write TensorBoard logs and the report, and where else to log: as given, else as saved with the run.
 
     Raises:
-        MissingExtra: TensorBoard is requested and not installed.
+        UsageError: there is no such service.
+        MissingExtra: TensorBoard or a service is requested and not installed.
     """
+    kept = saved.get("log")
+    names = list(log) if log is not None else [n for n in TRACKERS if isinstance(kept, list) and n in kept]
+    need_trackers(names)
     tensorboard = saved.get("tensorboard") is True if tensorboard is None else tensorboard
     report = saved.get("report") is not False if report is None else report
     if tensorboard:
         need_tensorboard()
-    return {"tensorboard": tensorboard, "report": report}
+    return {"tensorboard": tensorboard, "report": report, "log": names}
 
 
 def _kept(net: Net, resume: str | Path | None) -> Path | None:
@@ -277,9 +287,22 @@ def _standing(
     return progress, stack.enter_context(keeper)
 
 
-def _log(trainer: Trainer, directory: RunDirectory, stack: ExitStack) -> Callable[[Record], None] | None:
-    """The function that logs an epoch to TensorBoard; None in all processes but the first."""
-    return stack.enter_context(tensorboard_log(directory.path)) if trainer.world.first else None
+def _logged(
+    trainer: Trainer, directory: RunDirectory, extras: Mapping[str, Any], stack: ExitStack
+) -> Callable[[Record], None] | None:
+    """The function that logs an epoch to TensorBoard and to services; None for none, and in all processes but the
+    first."""
+    logs: list[Callable[[Record], None]] = []
+    if extras["tensorboard"] and trainer.world.first:
+        logs.append(stack.enter_context(tensorboard_log(directory.path)))
+    if extras["log"] and trainer.world.first:
+        logs.append(stack.enter_context(tracked(extras["log"], directory, trainer.net)))
+
+    def log(record: Record) -> None:
+        for each in logs:
+            each(record)
+
+    return log if logs else None
 
 
 def _carry_out(training: Training, *, report: bool) -> None:

@@ -14,7 +14,8 @@ from netspec.net import Net
 
 
 def emitted(net: Net, seed: int = 0) -> nn.Sequential:
-    """Emit the network as Python, run the file, and call its last function; the module that it returns.
+    """Emit the network as Python, run the file, and call its last function without arguments; the module that it
+    returns.
 
     Args:
         seed: for `torch.manual_seed`, called just before the function.
@@ -22,7 +23,8 @@ def emitted(net: Net, seed: int = 0) -> nn.Sequential:
     text = to_python(net)
     names: dict[str, Any] = {"__name__": "emitted"}
     exec(compile(text.encode(), "emitted.py", "exec", dont_inherit=True), names)
-    function = [node.name for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)][-1]
+    functions = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)]
+    function = [node.name for node in functions if not node.args.args][-1]
     torch.manual_seed(seed)
     return names[function]()
 

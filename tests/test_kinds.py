@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -76,7 +77,7 @@ def admits(schema: dict[str, Any], value: Any) -> bool:
     kinds = {"integer": int, "number": (int, float), "string": str, "boolean": bool, "array": tuple, "null": type(None)}
     known = {"type", "anyOf", "enum", "const", "not", "items", "minItems", "maxItems", "minimum", "maximum",
              "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "title", "default", "object",
-             "additionalProperties"}  # fmt: skip
+             "additionalProperties", "pattern"}  # fmt: skip
     assert set(schema) <= known
     if "anyOf" in schema:
         return any(admits(form, value) for form in schema["anyOf"])
@@ -96,6 +97,7 @@ def admits(schema: dict[str, Any], value: Any) -> bool:
         and ("maximum" not in schema or value <= schema["maximum"])
         and ("exclusiveMinimum" not in schema or value > schema["exclusiveMinimum"])
         and ("exclusiveMaximum" not in schema or value < schema["exclusiveMaximum"])
+        and ("pattern" not in schema or re.search(schema["pattern"], value) is not None)
         and ("multipleOf" not in schema or value % schema["multipleOf"] == 0)
     )
 

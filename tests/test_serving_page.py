@@ -49,6 +49,12 @@ def test_the_file_says_of_a_picture_what_the_run_says(tmp_path: Path) -> None:
 
 
 def test_the_page_names_every_option() -> None:
-    options = [o for p in command.params for o in (*p.opts, *p.secondary_opts) if o.startswith("--")]
+    options = [
+        o
+        for p in command.params
+        if not getattr(p, "hidden", False)
+        for o in (*p.opts, *p.secondary_opts)
+        if o.startswith("--")
+    ]
     own = set(options) - {"--output", "--plugin"}
     assert {option for option in own if f"{option}" not in PAGE.text} == set()

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from netspec.cli.compare import command as compare
 from netspec.cli.summary import command as summary
 from netspec.diagnostics import NetspecError
+from tests.commands import APART
 
 pytestmark = pytest.mark.needs_torch
 
@@ -36,7 +37,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(command: click.Command, *arguments: str) -> Result:
-    return CliRunner().invoke(command, arguments)
+    return CliRunner(**APART).invoke(command, arguments)
 
 
 def test_the_table_of_a_module_is_that_of_its_network() -> None:

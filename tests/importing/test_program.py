@@ -12,6 +12,7 @@ import netspec
 from netspec.cli.import_ import command
 from netspec.diagnostics import NetspecError
 from netspec.importing import NotImportable, from_program
+from tests.commands import APART
 
 SPECS = Path(__file__).parents[2] / "specs"
 
@@ -154,20 +155,20 @@ def test_a_file_is_imported_by_its_text(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     Path("book.py").write_text(LENET)
     Path("page.md").write_text(PAGE)
-    done = CliRunner().invoke(command, ["book.py", "-o", "net.yaml"])
+    done = CliRunner(**APART).invoke(command, ["book.py", "-o", "net.yaml"])
     assert done.exit_code == 0, done.output
     assert "nothing of it was run" in done.stderr
     assert rows(netspec.load("net.yaml")) == rows(netspec.load(SPECS / "lenet.yaml"))
-    assert CliRunner().invoke(command, ["page.md", "--input", "1,200,200"]).stdout.count("Conv2d") == 5
+    assert CliRunner(**APART).invoke(command, ["page.md", "--input", "1,200,200"]).stdout.count("Conv2d") == 5
 
 
 def test_a_program_that_is_no_chain_is_told_what_to_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("mine.py").write_text("class Net(nn.Module):\n    def forward(self, x):\n        return self.a(x) + x\n")
-    done = CliRunner().invoke(command, ["mine.py"])
+    done = CliRunner(**APART).invoke(command, ["mine.py"])
     assert isinstance(done.exception, NetspecError)
     assert "`netspec import mine.py:Net`" in str(done.exception)
     assert "which adds values (line 3)" in str(done.exception)
     Path("page.txt").write_text(PAGE)
-    done = CliRunner().invoke(command, ["page.txt", "--flat"])
+    done = CliRunner(**APART).invoke(command, ["page.txt", "--flat"])
     assert "`--flat` is for a module" in str(done.exception)

@@ -130,6 +130,8 @@ def test_of_a_known_curve_it_proposes_where_it_is_steepest(middle: float) -> Non
     fall = [2 - 1 / (1 + (middle / rate) ** 2) for rate in rates]  # a logistic curve of the logarithm
     assert rates[steepest(rates, fall, 8)] == pytest.approx(middle, rel=0.13)
     assert falls(fall, fall)
+    fall[10] += 0.2  # an average of few losses jumps, and falls from there more steeply than anywhere
+    assert rates[steepest(rates, fall, 8)] == pytest.approx(middle, rel=0.13)
     # a valley from 1e-3 to 1e-1 behind a flat beginning: its middle is 1e-2
     valleyed = [min(1.0, max(0.0, (math.log10(0.1 / rate)) / 2)) + (rate > 0.1) * rate for rate in rates]
     assert rates[valley_middle(valleyed)] == pytest.approx(1e-2, rel=0.3)

@@ -156,7 +156,7 @@ def test_metrics_are_measured_on_what_is_evaluated_and_are_in_every_record(tmp_p
     made = trained(net_of(), tmp_path / "run", data=data, loss=squares, metrics={"off": off, "seen": Seen()})
     assert made is not None
     last = made.records[-1]
-    run = netspec.open_run(tmp_path / "run")
+    run = netspec.open_run(tmp_path / "run", last=True)
     short, wanted = rows(21)
     errors = (run.predict(short) - wanted).abs()
     expected = {"off": float(errors.mean()), "seen.largest": float(errors.max()), "seen.known": 1.0}

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from netspec.trainer import open_run as open_run
     from netspec.trainer import train as train
     from netspec.trainer.jobs.folds import cross_validate as cross_validate
+    from netspec.trainer.jobs.rates import find_lr as find_lr
 
 __version__ = "0.1.0"
 
@@ -63,6 +64,7 @@ _HOME = {
     "diagram": "netspec.drawing",
     "estimate": "netspec.cost",
     "expand": "netspec.emit.yaml",
+    "find_lr": "netspec.trainer.jobs.rates",
     "from_torch": "netspec.capture.importing",
     "load": "netspec.compiler",
     "loads": "netspec.compiler",
@@ -98,6 +100,7 @@ __all__ = [
     "diagram",
     "estimate",
     "expand",
+    "find_lr",
     "from_torch",
     "load",
     "loads",

@@ -90,7 +90,7 @@ _READERS_OWN = {
     "recipes.md": {"spec.yaml", "table.json", "tokenizer.json"},
     "symptoms.md": {"netspec.lock.json"},
     "serving.md": {"ask.py", "netspec.json", "serve.py", "shoes.yaml", "tokenizer.json"},
-    "training.md": {"rings.py", "rings.yaml"},
+    "training.md": {"lr.svg", "rings.py", "rings.yaml"},
     "programs.md": {"sweep.yaml"},
     "sweeps.md": {"FILE.svg", "small.yaml"},
     "mamba.md": {"mamba.yaml", "mamba_layers.py", "mamba_modules.py"},

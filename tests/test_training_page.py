@@ -15,12 +15,12 @@ from netspec.text.source import Source
 from tests.followed import Page, run
 
 PAGE = Page("training")
-LOG, OPENED = (block.text for block in PAGE.blocks if block.kind == "python" and not block.file)
+LOG, FOUND, OPENED = (block.text for block in PAGE.blocks if block.kind == "python" and not block.file)
 
 
 def test_the_page_has_what_is_followed_here() -> None:
     assert list(PAGE.files) == ["rings.py", "rings.yaml"]
-    assert len(PAGE.printed) == 1
+    assert len(PAGE.printed) == 2
     assert sum(bool(line.strip()) for line in PAGE.files["rings.py"].splitlines()) <= 25
     assert check_source(Source("rings.yaml", PAGE.files["rings.yaml"])) == []
 
@@ -43,6 +43,22 @@ def test_the_program_learns_ends_by_its_callback_and_its_run_is_opened(tmp_path:
     assert "netspec.train(netspec.load(" in again.stderr
 
 
+def test_a_learning_rate_is_found_as_it_says(tmp_path: Path) -> None:
+    PAGE.write(tmp_path)
+    program = PAGE.files["rings.py"].partition("result = ")[0]
+    done = run(tmp_path, "-c", program + FOUND, torch=True)
+    assert done.returncode == 0, done.stderr
+    shown, printed = (text.strip().splitlines()[1:] for text in (done.stdout, PAGE.printed[0]))
+    assert len(shown) == len(printed)
+    for ours, theirs in zip(shown, printed, strict=True):  # other machines round otherwise
+        for one, other in zip(ours.split(), theirs.split(), strict=False):
+            if other.strip(":")[0].isdigit():
+                assert float(one.strip(":")) == pytest.approx(float(other.strip(":")), rel=0.25)
+            elif other[0] != "█":
+                assert one == other
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lr.svg", "rings.py", "rings.yaml"]
+
+
 def test_a_mistake_is_told_as_it_says(tmp_path: Path) -> None:
     class Rings(torch.utils.data.Dataset[object]):
         def __len__(self) -> int:
@@ -54,5 +70,5 @@ def test_a_mistake_is_told_as_it_says(tmp_path: Path) -> None:
     data = {"train": Rings(), "validation": Rings()}
     with pytest.raises(ResourceError) as found:
         netspec.train(netspec.loads(PAGE.files["rings.yaml"]), data=data, loss=torch.nn.MSELoss(), run=tmp_path / "run")
-    assert " ".join(str(found.value).split()) == " ".join(PAGE.printed[0].split())
+    assert " ".join(str(found.value).split()) == " ".join(PAGE.printed[1].split())
     assert not (tmp_path / "run").exists()

@@ -41,6 +41,7 @@ COMMANDS: Final = {
     "compare": "Compare networks: parameters, MACs, layers, as text and as a picture.",
     "expand": "Print the flat YAML that a spec's templates stand for.",
     "train": "Train a spec by its recipe.",
+    "find-lr": "Propose a learning rate: train while it rises, and draw the loss.",
     "launch": "Write the file by which SLURM or SkyPilot trains a spec on several machines.",
     "sweep": "Try the values of a spec's `sweep:`, each as a run.",
     "eval": "Measure a trained run on its test set.",
@@ -60,8 +61,8 @@ COMMANDS: Final = {
 
 
 def module_of(command: str) -> str:
-    """The module of a command, whose name is no word of Python's."""
-    return f"netspec.cli.{command}{'_' if keyword.iskeyword(command) else ''}"
+    """The module of a command, whose name is no word of Python's, and has no hyphen."""
+    return f"netspec.cli.{command.replace('-', '_')}{'_' if keyword.iskeyword(command) else ''}"
 
 
 class Commands(click.Group):

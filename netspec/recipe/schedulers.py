@@ -26,6 +26,8 @@ class Scheduler(Named):
     """What the schedule counts unless the recipe says `schedule_by`."""
     length: ClassVar[str | None] = None
     """The argument of torch's that follows from the length of the run, where a spec does not give it."""
+    peak: ClassVar[str | None] = None
+    """The argument that is the highest learning rate, of one that does not take it from the optimizer."""
 
     @property
     def metric(self) -> str | None:
@@ -151,6 +153,7 @@ class OneCycleLR(Scheduler):
 
     interval: ClassVar[Interval] = "step"
     length: ClassVar[str | None] = "total_steps"
+    peak: ClassVar[str | None] = "max_lr"
     scalar: ClassVar[str | None] = "max_lr"
     example: ClassVar[str | None] = "0.1"
     omitted: ClassVar[dict[str, str]] = _LAST_EPOCH | {
@@ -179,6 +182,7 @@ class CyclicLR(Scheduler):
     Counts steps."""
 
     interval: ClassVar[Interval] = "step"
+    peak: ClassVar[str | None] = "max_lr"
     example: ClassVar[str | None] = "{base_lr: 0.001, max_lr: 0.1}"
     omitted: ClassVar[dict[str, str]] = _LAST_EPOCH | {
         "scale_fn": "a spec cannot hold a function; `mode` offers three",

@@ -44,6 +44,7 @@ def supplied(
     metrics: Any,
     batches_per_epoch: int | None,
     resume: Path | None,
+    call: str = "train",
 ) -> tuple[Net, Supplied]:
     """What a call of `train` gives, and the net with a recipe that says so.
 
@@ -54,6 +55,7 @@ def supplied(
         metrics: likewise.
         batches_per_epoch: likewise.
         resume: the run that is resumed.
+        call: the function of netspec's that is called.
 
     Raises:
         UsageError: something is missing, or does not go with the recipe.
@@ -70,7 +72,7 @@ def supplied(
             f"`{net.name}` has no `train:` recipe, which says how to train: add `train: {{data: given, loss: function, "
             "optimizer: {Adam: {lr: 0.001}}, batch_size: 32, epochs: 10}`, with your own choices"
         )
-    _need(recipe, found, resume)
+    _need(recipe, found, resume, call)
     if given is not None:
         recipe = _with_data(recipe, given)
     if loss is not None:
@@ -78,7 +80,7 @@ def supplied(
     return replace(net, recipe=_with_best(recipe)), found
 
 
-def _need(recipe: Recipe, found: Supplied, resume: Path | None) -> None:
+def _need(recipe: Recipe, found: Supplied, resume: Path | None, call: str) -> None:
     """Require what the recipe leaves to a program.
 
     Raises:
@@ -100,7 +102,7 @@ def _need(recipe: Recipe, found: Supplied, resume: Path | None) -> None:
     if resume is None:
         raise UsageError(
             f"the recipe says {words}: a program gives {'them' if len(missing) > 1 else 'it'}, which no command can; "
-            f"call `netspec.train(net, {arguments})`"
+            f"call `netspec.{call}(net, {arguments})`"
         )
     raise UsageError(
         f"`{resume}` was trained by a program, which gave its {' and its '.join(missing)}: no command can go on with "

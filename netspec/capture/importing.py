@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from netspec.capture.attention import fused, unread
 from netspec.capture.blocks import BlockFound, with_blocks
 from netspec.capture.calls import CALLS
+from netspec.capture.comparing import Compared, compared
 from netspec.capture.folding import Folding
 from netspec.capture.functions import HANDLERS
 from netspec.capture.graph import NotCaptured, Place, Trace, Traced
@@ -25,7 +25,7 @@ from netspec.capture.modes import freeze
 from netspec.capture.order import chained
 from netspec.capture.prepared import prepared
 from netspec.capture.proof import EqualityProof, Unproven, key_map
-from netspec.capture.runs import all_resized, resized, run
+from netspec.capture.runs import run
 from netspec.capture.schedule import JOINS, BodyNames
 from netspec.capture.shape import shaped, share
 from netspec.capture.ties import tie
@@ -174,14 +174,13 @@ def _proven(module: nn.Module, example: Sequence[Tensor], written: WrittenTrace)
         net = loads(written.text)
     except SpecError as error:
         raise NotCaptured(f"the spec of this module would not compile:\n{error}") from None
-    proven = ["in eval and in training mode"]
     try:
         keys = key_map(net, written.layers)
-        proof = EqualityProof(module, net, keys, 1, written.left_out, written.order)
-        worst = max(_run_of(proof, example, batch, training=training) for batch, training in _RUNS)
+        proof = partial(EqualityProof, module, net, keys, 1, written.left_out, written.order)
+        found = compared(proof, example)
     except Unproven as error:
         raise NotCaptured(f"the spec and the module differ: {error}") from None
-    notes = _otherwise_trained(proof)
+    notes = _otherwise_trained(found)
     if written.order:
         heads = " and ".join(str(i + 1) for i in written.order[1:])
         notes.append(
@@ -191,41 +190,16 @@ def _proven(module: nn.Module, example: Sequence[Tensor], written: WrittenTrace)
     if written.left_out:
         more = f" and {len(written.left_out) - 1} more" if len(written.left_out) > 1 else ""
         notes.append(f"`{min(written.left_out)}`{more}: no key of the spec, which says otherwise what is used of it")
-    alone = _alone(proof, example)
-    proven.append("on batches of 2, 3 and 7" if alone else "on batches of 1, 2, 3 and 7")
-    found = _other_size(proof, example)
-    (proven if found.startswith("on") else notes).append(found)
-    notes += [alone] if alone else []
-    return FromTorch(written.text, keys, net, worst, tuple(proven), tuple(notes), written.blocks, written.left_out)
+    notes += found.notes
+    proven = ("in eval and in training mode", *found.proven)
+    return FromTorch(written.text, keys, net, found.worst, proven, tuple(notes), written.blocks, written.left_out)
 
 
-def _run_of(proof: EqualityProof, example: Sequence[Tensor], batch: int, *, training: bool) -> float:
-    """The largest difference in one run; what differs is told with it."""
-    try:
-        return proof.check(all_resized(example, batch), training=training)
-    except Unproven as error:
-        mode = "training" if training else "eval"
-        raise Unproven(f"on a batch of {batch} in {mode} mode {error}") from None
-
-
-_RUNS: Final = ((2, False), (2, True), (3, True), (7, False))
-"""Batches, and whether in training mode."""
-
-
-def _alone(proof: EqualityProof, example: Sequence[Tensor]) -> str:
-    """What becomes of one example alone: why the module is another network; nothing where it is the same."""
-    try:
-        proof.check(all_resized(example, 1), training=False)
-    except (Unproven, NotCaptured) as error:
-        return f"on a batch of 1 the module does something else: {error}"
-    return ""
-
-
-def _otherwise_trained(proof: EqualityProof) -> list[str]:
+def _otherwise_trained(found: Compared) -> list[str]:
     """What `freeze` cannot say."""
-    if proof.trained_by_module:
-        raise NotCaptured(f"the spec and the module differ: `{proof.trained_by_module[0]}` trains in the module alone")
-    keys = proof.trained_by_spec
+    if found.trained_by_module:
+        raise NotCaptured(f"the spec and the module differ: `{found.trained_by_module[0]}` trains in the module alone")
+    keys = found.trained_by_spec
     if not keys:
         return []
     told = f"`{keys[0]}`" + (f" and {len(keys) - 1} more" if len(keys) > 1 else "")
@@ -249,25 +223,6 @@ def _compare(first: WrittenTrace, other: WrittenTrace, what: str) -> None:
             [f"{what} the module is another network, which one spec cannot say:", *(f"  {c}" for c in changed[:6])]
         )
     )
-
-
-def _other_size(proof: EqualityProof, example: Sequence[Tensor]) -> str:
-    """What becomes of a larger input: proven, too, or why not."""
-    sizes = [[n + 32 if len(x.shape) == 4 and i else n for i, n in enumerate(x.shape[1:])] for x in example]
-    if all(list(x.shape[1:]) == size for x, size in zip(example, sizes, strict=True)):
-        return "it was compared at this size alone"
-    told = " and ".join(" x ".join(map(str, size)) for size in sizes)
-    larger = [resized(x, 2, size) for x, size in zip(example, sizes, strict=True)]
-    try:
-        with torch.no_grad():
-            proof.theirs.eval()(*(x.double() if x.is_floating_point() else x for x in larger))
-    except Exception:  # the user's own module may raise anything
-        return f"the module does not take {told}, nor need the spec"
-    try:
-        proof.check(larger, training=False)
-    except (Unproven, NotCaptured):
-        return f"at {told} the module is another network: sizes that it computes are numbers in the spec"
-    return f"on {told}"
 
 
 def flat(trace: Trace, name: str) -> WrittenTrace:

@@ -1,0 +1,116 @@
+"""What the proof of an import runs: pictures are large in few runs, and nothing goes unseen for it."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from netspec.capture.proof import EqualityProof
+from tests.capture.modules import around
+from tests.capture.test_from_torch import imported, refusal
+
+
+class Counted(nn.Module):
+    """A small network that notes each of its runs in 64 bits: the input's shape, and whether it trains."""
+
+    runs: ClassVar[list[tuple[tuple[int, ...], bool]]] = []
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3, stride=4)
+        self.norm = nn.BatchNorm2d(4)
+        self.head = nn.Linear(4, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.dtype == torch.float64:
+            self.runs.append((tuple(x.shape), self.training))
+        return self.head(self.norm(self.conv(x)).relu().mean((2, 3)))
+
+
+def test_large_pictures_are_few_and_both_sizes_see_two_batches_and_both_modes() -> None:
+    Counted.runs.clear()
+    found = imported(Counted(), (3, 224, 224))
+    pictures = sum(shape[0] * shape[2] * shape[3] for shape, _ in Counted.runs) / 224**2
+    assert pictures < 7, Counted.runs
+    assert max(shape[0] for shape, _ in Counted.runs if shape[2] == 224) == 3, "as much memory as three pictures need"
+    for size in (96, 224):
+        seen = [(shape[0], training) for shape, training in Counted.runs if shape[2:] == (size, size)]
+        assert len({batch for batch, _ in seen}) >= 2
+        assert {training for _, training in seen} == {False, True}
+    assert found.proven == (
+        "in eval and in training mode",
+        "on batches of 2 and 3",
+        "at 3 x 96 x 96 on batches of 1, 2 and 7",
+    )
+
+
+def test_a_small_input_is_compared_on_every_batch_and_at_a_larger_size() -> None:
+    found = imported(Counted(), (3, 64, 64))
+    assert found.proven == ("in eval and in training mode", "on batches of 1, 2, 3 and 7", "on 3 x 96 x 96")
+
+
+def _small_is_other(self: Any, x: Tensor) -> Tensor:
+    return self.a(x) if x.shape[-1] > 100 else self.a(x) * 2
+
+
+def _small_is_refused(self: Any, x: Tensor) -> Tensor:
+    if x.shape[-1] < 100:
+        raise ValueError("too small")
+    return self.a(x)
+
+
+@pytest.mark.parametrize("forward", [_small_is_other, _small_is_refused])
+def test_a_module_that_is_another_at_the_smaller_size_is_compared_at_its_own_alone(forward: Any) -> None:
+    found = imported(around(forward, nn.Conv2d(3, 4, 3)), (3, 128, 128))
+    assert "on batches of 1, 2, 3 and 7" in found.proven
+    assert not any("64" in told for told in found.proven)
+
+
+def _luckily(self: Any, x: Tensor) -> Tensor:
+    return self.a(x) * (len(x) ** 2 - 5 * len(x) + 7)  # 1 for 2 and for 3
+
+
+def test_a_batch_that_a_smaller_picture_finds_out_is_told_at_the_own_size() -> None:
+    assert "on a batch of 7 in eval mode output 1 differs" in refusal(
+        around(_luckily, nn.Conv2d(3, 4, 3)), (3, 128, 128)
+    )
+
+
+def _keeps(self: Any, x: Tensor) -> Tensor:
+    if x.shape[-1] < 100:
+        self.scale = 3.0
+        raise ValueError("too small")
+    return self.a(x) * getattr(self, "scale", 1.0)
+
+
+def test_what_a_run_at_another_size_left_in_the_module_is_forgotten() -> None:
+    found = imported(around(_keeps, nn.Conv2d(3, 4, 3)), (3, 128, 128))
+    assert "on batches of 1, 2, 3 and 7" in found.proven
+
+
+def test_a_large_picture_that_trains_otherwise_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = EqualityProof.__init__
+
+    def other(self: EqualityProof, *args: Any) -> None:
+        before(self, *args)
+        with torch.no_grad():
+            next(iter(self.ours.parameters())).mul_(1 + 1e-6)
+
+    monkeypatch.setattr(EqualityProof, "__init__", other)
+    assert "differs by" in refusal(Counted(), (3, 160, 160))
+
+
+def _infinite(self: Any, x: Tensor) -> Tensor:
+    return self.a(x).relu() ** -1
+
+
+def _no_number(self: Any, x: Tensor) -> Tensor:
+    return (-1 - self.a(x) ** 2) ** 0.5
+
+
+@pytest.mark.parametrize("forward", [_infinite, _no_number])
+def test_values_that_are_not_finite_prove_nothing(forward: Any) -> None:
+    assert "not finite" in refusal(around(forward, nn.Linear(4, 4)), (4,))

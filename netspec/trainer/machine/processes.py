@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import lru_cache
 from itertools import count
 from typing import Any
 
@@ -222,23 +223,33 @@ def _number(name: str) -> int:
 _joins = count()
 
 
+@lru_cache(maxsize=1)
+def _store(address: str, port: str, rank: int, size: int) -> Any:
+    """Where processes meet, by the environment; the arguments say which one is kept."""
+    torch_distributed: Any = dist
+    return next(torch_distributed.rendezvous("env://", rank, size, timeout=JOINING))[0]
+
+
 def _join(place: World, gpu: str | None) -> None:
     """Initialise the process group.
 
-    The store's keys have a prefix per call: a program may join several times, and keys of an earlier group that is
-    destroyed must not be read.
+    The store is kept for a program that joins several times: another process may be there for the next group while this
+    one still leaves the last, and if the store went with that, so would what the other has said. Its keys have a prefix
+    per call, so that keys of an earlier group are not read.
 
     Raises:
         ResourceError: another process has not started in time, or the address cannot be reached.
     """
     os.environ.setdefault("TORCH_NCCL_DUMP_ON_TIMEOUT", "0")  # a dump takes a minute, longer than torchrun waits
     torch_distributed: Any = dist  # its types lack documented functions
+    number = next(_joins)
     try:
-        meeting = torch_distributed.rendezvous("env://", place.rank, place.size, timeout=JOINING)
-        store = torch_distributed.PrefixStore(f"netspec/{next(_joins)}", next(meeting)[0])
+        kept = _store(os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"], place.rank, place.size)
+        store = torch_distributed.PrefixStore(f"netspec/{number}", kept)
         store.set(f"here/{place.rank}", "")
         store.wait([f"here/{rank}" for rank in range(place.size)], JOINING)
     except torch_distributed.DistError as error:
+        _store.cache_clear()
         where = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
         why = next(iter(str(error).splitlines()), "")
         raise ResourceError(

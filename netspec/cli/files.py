@@ -60,6 +60,23 @@ def write_atomic(path: Path, data: bytes | str, *, in_place: bool = False) -> No
         raise unwritable(path, error) from None
 
 
+def write_new(path: Path, text: str, *, force: bool) -> None:
+    """Write a file that is not there yet; with `force`, also over one that is.
+
+    Raises:
+        UsageError: it is there, or cannot be written.
+        ResourceError: the disk is full.
+    """
+    try:
+        if not force:
+            path.open("xb").close()
+        write_atomic(path, text)
+    except FileExistsError:
+        raise UsageError(f"{path} is there already; `--force` writes over it") from None
+    except OSError as error:
+        raise unwritable(path, error) from None
+
+
 def unwritable(path: Path, error: OSError) -> NetspecError:
     """The error for a file that cannot be written: `ResourceError` for a full disk, else `UsageError`."""
     if error.errno == errno.ENOENT and not path.parent.is_dir():

@@ -12,7 +12,7 @@ import click
 
 from netspec.cli.batch import Job, sky, slurm
 from netspec.cli.common import load_spec
-from netspec.cli.files import unwritable, write_atomic
+from netspec.cli.files import write_new
 from netspec.cli.train import command as train
 from netspec.diagnostics import UsageError
 from netspec.net import Net
@@ -66,11 +66,11 @@ def command(
     net = _understood(spec, options)
     job = Job(net.name, nodes, gpus, count, arguments, place)
     if task is not None:
-        _write(task, sky(job, bucket=bucket), force)
+        write_new(task, sky(job, bucket=bucket), force=force)
         click.echo(f"wrote {task}; next: sky jobs launch {shlex.quote(str(task))}", err=True)
     elif sbatch is not None:
         text = slurm(job, time=time, grace=grace, python=sys.executable, folder=str(Path.cwd()), more=more)
-        _write(sbatch, text, force)
+        write_new(sbatch, text, force=force)
         click.echo(f"wrote {sbatch}; next: sbatch {shlex.quote(str(sbatch))}", err=True)
 
 
@@ -140,14 +140,3 @@ def _understood(spec: str, options: Sequence[str]) -> Net:
     if net.recipe is None:
         raise UsageError(f"`{net.name}` has no `train:` recipe; `netspec new NAME` writes a spec that has one")
     return net
-
-
-def _write(path: Path, text: str, force: bool) -> None:
-    try:
-        if not force:
-            path.open("xb").close()
-        write_atomic(path, text)
-    except FileExistsError:
-        raise UsageError(f"{path} is there already; `--force` writes over it") from None
-    except OSError as error:
-        raise unwritable(path, error) from None

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from netspec.called import WISH, is_name, name_like, why_not
-from netspec.cli.files import is_read, unwritable, write_atomic
+from netspec.cli.files import is_read, write_new
 from netspec.cli.shipped import shipped, variants
 from netspec.diagnostics import UsageError
 from netspec.text.source import SUFFIXES
@@ -95,14 +95,7 @@ def command(name: str | None, start: str | None, schema: str | None, force: bool
         variant = next((f" --variant {variant}" for variant in variants(file)), "")
     if schema is not None:
         text = f"# yaml-language-server: $schema={_of_one_line(_seen_from(path, _of_one_line(schema)))}\n{text}"
-    try:
-        if not force:
-            path.open("xb").close()
-        write_atomic(path, text)
-    except FileExistsError:
-        raise UsageError(f"{path} is there already; `--force` writes over it") from None
-    except OSError as error:
-        raise unwritable(path, error) from None
+    write_new(path, text, force=force)
     click.echo(f"wrote {path}; next: netspec compile {path}{variant}", err=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from netspec.diagnostics import ResourceError, UsageError
 from netspec.net import Net
@@ -48,14 +49,12 @@ def draw_evenly(net: Net, recipe: Recipe, data: DataSplits) -> None:
     ends = ends_of(net)
     terms = resolve(recipe.losses, ends, text=recipe.data.next_token).terms
     term = next(term for term in terms if term.loss.target == "classes")
-    number, said = -1 if term.target is None else term.target - len(ends.inputs), f"`sampler: {recipe.sampler}` draws"
-    targets = data.train.targets(number) if number >= 0 else None
-    if targets is None:
-        what = "inputs of the net" if number < 0 else "examples that are read one by one"
-        raise UsageError(
-            f"{said} training examples by their classes, which must be known before the first step, but they come with "
-            f"{what}; leave it out, or give a pair of tensors or a DataLoader with a WeightedRandomSampler"
-        )
+    said = f"`sampler: {recipe.sampler}` draws"
+    targets = _known(
+        term, data, len(ends.inputs),
+        f"{said} training examples by their classes, which must be known before the first step",
+        "leave it out, or give a pair of tensors or a DataLoader with a WeightedRandomSampler",
+    )  # fmt: skip
     if targets.ndim != 1:
         raise UsageError(
             f"{said} training examples by their class, but an example has {targets[0].numel()} targets; leave it out, "
@@ -69,17 +68,28 @@ def draw_evenly(net: Net, recipe: Recipe, data: DataSplits) -> None:
     data.train.sampler = EvenSampler(data.train.rows, classes, ignored)
 
 
-def _factors(term: LossTerm, data: DataSplits, inputs: int) -> tuple[float, ...]:
-    """The factor of each class."""
-    name = term.loss.name()
+def _known(term: LossTerm, data: DataSplits, inputs: int, said: str, mend: str) -> Tensor:
+    """The targets of all training examples; `said` is what wants them, and `mend` what to do without.
+
+    Raises:
+        UsageError: they are known only as the examples are read.
+    """
     number = -1 if term.target is None else term.target - inputs
     targets = data.train.targets(number) if number >= 0 else None
     if targets is None:
         what = "inputs of the net" if number < 0 else "examples that are read one by one"
-        raise UsageError(
-            f"`weight: balanced` of `{name}` counts the classes of all training targets before the first step, but "
-            f"they come with {what}; write the factors, `weight: [1.0, 2.0]`, one for each class"
-        )
+        raise UsageError(f"{said}, but they come with {what}; {mend}")
+    return targets
+
+
+def _factors(term: LossTerm, data: DataSplits, inputs: int) -> tuple[float, ...]:
+    """The factor of each class."""
+    name = term.loss.name()
+    targets = _known(
+        term, data, inputs,
+        f"`weight: balanced` of `{name}` counts the classes of all training targets before the first step",
+        "write the factors, `weight: [1.0, 2.0]`, one for each class",
+    )  # fmt: skip
     assert term.type is not None, "a net that trains has known outputs"
     classes = term.type.shape[0]
     assert isinstance(classes, int), "a net that trains has numbers for sizes"

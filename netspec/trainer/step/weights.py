@@ -34,9 +34,10 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     if not file.is_file():
         raise UsageError(f"{option('weights', path)}: there is no such file")
     try:
-        return load_safetensors(check_weights(file))
+        saved = load_safetensors(check_weights(file))
     except (SafetensorError, OSError) as error:
         raise ResourceError(f"`{file}` is damaged or no safetensors file: {error}") from None
+    return {key: saved[key] for key in sorted(saved)}  # the library's order is that of a hash, another in every process
 
 
 def load_weights(model: nn.Module, path: Path, fresh: Sequence[str] = ()) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
-from inspect import signature
+from inspect import signature, unwrap
 from typing import Any, cast
 
 import torch
@@ -149,6 +149,15 @@ class Optimization:
     labels: tuple[str, ...]
     """What tells the learning rate of each group apart: the first pattern of the recipe's group that says it; empty for
     that of the optimizer."""
+
+    def step(self) -> None:
+        """Update the parameters.
+
+        That is what `optimizer.step()` calls in the end. On the way torch opens a range for its profiler and calls
+        hooks, of which there are none: on a CPU more than a third of the time of a small net's update.
+        """
+        with torch.no_grad():
+            unwrap(type(self.optimizer).step)(self.optimizer)
 
     @property
     def parameters(self) -> list[nn.Parameter]:

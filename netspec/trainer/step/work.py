@@ -234,7 +234,7 @@ class Step:
         if self.recipe.clip_grad_norm is not None:
             nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip_grad_norm)
         if self.optimization.fused:
-            self.optimization.optimizer.step()
+            self.optimization.step()
         else:
             self._step_unless(skip, gradients)
         return self.failures.ever if empty is None else torch.maximum(self.failures.ever, empty)
@@ -273,13 +273,13 @@ class Step:
         """
         if skip.device.type == "cpu":
             if not skip.item():
-                self.optimization.optimizer.step()
+                self.optimization.step()
             return
         held = [*(local(p.detach()) for p in self.parameters), *self.optimization.state_on(skip.device)]
         before = [tensor.detach().clone() for tensor in held]
         for gradient in gradients:
             gradient.masked_fill_(skip.bool(), 0)  # state that the step creates is not restored below
-        self.optimization.optimizer.step()
+        self.optimization.step()
         for tensor, old in zip(held, before, strict=True):
             tensor.data.copy_(torch.where(skip.bool(), old, tensor.detach()))
 

@@ -30,7 +30,7 @@ def give_gradients(optimization: Optimization, seed: int) -> None:
 def state(optimization: Optimization) -> list[Any]:
     kept = [value for values in optimization.optimizer.state.values() for value in values.values()]
     found = [*(p.detach() for p in optimization.parameters), *kept]
-    return [value.tolist() if isinstance(value, Tensor) else value for value in found]
+    return [value.double().numpy().tobytes() if isinstance(value, Tensor) else value for value in found]
 
 
 @pytest.mark.parametrize("kind", sorted(tables.OPTIMIZERS))

@@ -14,10 +14,10 @@ from netspec.recipe.base import Named
 from netspec.recipe.fit import check_data, check_random
 from netspec.recipe.marks import check_marks
 from netspec.recipe.measuring import check_figure, check_measured, check_metrics
-from netspec.recipe.places import place
+from netspec.recipe.places import place, value_of
 from netspec.recipe.resolved import Draft, NotRead, Recipe
 from netspec.recipe.targets import check_losses
-from netspec.text.source import MapNode, Node
+from netspec.text.source import ListNode, MapNode, Node
 from netspec.validation import Reader
 
 
@@ -52,6 +52,7 @@ def check_recipe(read: Recipe | Draft, node: MapNode, reader: Reader, net: Again
         lambda: _check_momentum(recipe, node, reader),
         lambda: _check_decay("no_decay", bool(recipe.no_decay), recipe, node, reader),
         lambda: _check_decay("groups", any(g.weight_decay is not None for g in recipe.groups), recipe, node, reader),
+        lambda: _check_thawing(recipe, node, reader),
         lambda: check_random(recipe, node, reader),
         lambda: check_marks(recipe, node, reader),
     )
@@ -214,6 +215,20 @@ def _check_decay(key: str, used: bool, recipe: Recipe, node: MapNode, reader: Re
             f"`{key}` is about weight decay, but `{recipe.optimizer.name()}` has none",
             "leave it out, or use another optimizer",
         )
+
+
+def _check_thawing(recipe: Recipe, node: MapNode, reader: Reader) -> None:
+    """What is frozen for some epochs trains in those that are left."""
+    groups = value_of(node, "groups")
+    for group, item in zip(recipe.groups, groups.items if isinstance(groups, ListNode) else (), strict=False):
+        if group.freeze is None or group.freeze < recipe.epochs or not isinstance(item, MapNode):
+            continue
+        forever = f"write `freeze: [{', '.join(group.parameters)}]` beside `groups`"
+        _conflict(
+            reader, place(item, "freeze"), f"`freeze: {group.freeze}` freezes the group in all of "
+            f"`epochs: {recipe.epochs}`, so it never trains",
+            f"write `freeze: {recipe.epochs - 1}` or less; or {forever}" if recipe.epochs > 1 else forever,
+        )  # fmt: skip
 
 
 def _check_mixing(key: str, recipe: Recipe, node: MapNode, reader: Reader, net: Against) -> None:

@@ -28,6 +28,7 @@ VALUES: Final = {
     "ema": "0.999",
     "early_stopping": "5",
     "no_decay": "[bias, norm]",
+    "layer_decay": "0.75",
     "freeze": '["0.*"]',
     "groups": "[{parameters: [bias], lr: 0.2}]",
     "data": "FashionMNIST",

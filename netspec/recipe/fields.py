@@ -9,7 +9,8 @@ from netspec.arguments import COUNT, NATURAL, NON_NEGATIVE, POSITIVE, PROBABILIT
 from netspec.kinds import FieldKind, choice, number, several
 
 Inner = Annotated[float, number("a number above 0 and below 1", above=0, below=1)]
-Factor = Annotated[float, number("a number above 0, at most 1", above=0, high=1)]
+FACTOR: Final = number("a number above 0, at most 1", above=0, high=1)
+Factor = Annotated[float, FACTOR]
 AtLeastOne = Annotated[float, number("a number of at least 1", "a number ≥ 1", low=1)]
 NonPositive = Annotated[float, number("a number of at most 0", "a number ≤ 0", high=0)]
 SHARE: Final = number("a share from 0 to below 1", "a number from 0 to below 1", low=0, below=1)

@@ -12,7 +12,7 @@ from netspec.kinds import TEXT, FieldKind, kind_of
 from netspec.meant import meant_call
 from netspec.recipe import aliases, tables
 from netspec.recipe.base import Interval, Named, Precision, Sampler
-from netspec.recipe.fields import FIGURE, SHARE
+from netspec.recipe.fields import FACTOR, FIGURE, SHARE
 from netspec.recipe.items import read_losses, read_metrics
 from netspec.recipe.resolved import Draft, NotRead, Recipe, best_metric
 from netspec.recipe.terms import LossItem
@@ -30,6 +30,7 @@ PLAIN: Final[Mapping[str, FieldKind]] = {
     "validation": SHARE,
     "fold": COUNT,
     "schedule_by": kind_of(Interval),
+    "layer_decay": FACTOR,
     "clip_grad_norm": POSITIVE,
     "clip_grad_value": POSITIVE,
     "accumulate": COUNT,
@@ -76,6 +77,7 @@ RENAMED: Final[Mapping[str, str]] = {
     **dict.fromkeys(("warmup_epochs", "lr_warmup", "warm_up"), "warmup"),
     **dict.fromkeys(("early_stop", "earlystopping", "stopping"), "early_stopping"),
     **dict.fromkeys(("drop_remainder", "dataloader_drop_last"), "drop_last"),
+    **dict.fromkeys(("layerwise_lr_decay", "layer_wise_lr_decay", "lr_layer_decay", "llrd"), "layer_decay"),
     **dict.fromkeys(("param_groups", "parameter_groups", "params"), "groups"),
     **dict.fromkeys(("save_every", "checkpoint_interval", "save_freq", "checkpoints"), "checkpoint_every"),
     **dict.fromkeys(("keep_checkpoints", "save_total_limit", "save_top_k"), "checkpoint_keep"),

@@ -259,6 +259,9 @@ holds out another fifth of the training set, and `cv/folds.csv` with the figures
 `netspec runs --in cv` lists them; `eval`, `predict` and `export` take one of them, as `netspec predict cv/fold-1 …`.
 The same command completes what was interrupted; with other data or another recipe it says what differs and trains
 nothing.
+- Fine-tuning by layers: `layer_decay: 0.75` lets a layer learn at three quarters of the rate of the layer behind it,
+and a group with `freeze: 2` begins to train in the third epoch, its norms with the statistics that they came with until
+then. `netspec train SPEC --weights FILE` begins with the weights of a file.
 - `no_decay`, `freeze` and the `parameters` of `groups` are patterns. One with a dot is a shell glob over the key in
 the `state_dict`: `"0.*"`, `"*.bias"`. One without is a parameter's own name (`bias`), a type of layer (`Linear`), or
 `norm` for all normalisation layers. A tied parameter has several keys, and a pattern that matches any of them matches

@@ -55,7 +55,12 @@ class Recipe(NamedTuple):
     """Epochs, or optimiser steps, over which the learning rate rises to its value before the schedule begins."""
 
     groups: tuple[Group, ...] = ()
-    """Parameters with a learning rate or weight decay of their own; the first group that matches wins."""
+    """Parameters with a learning rate or weight decay of their own, or that are frozen for some epochs; the first group
+    that matches wins."""
+    layer_decay: float = 1.0
+    """By what the learning rate of a layer is that of the layer behind it: with 0.75, the last layer has the whole, the
+    one before it three quarters, the one before that 0.75². A layer is an item of the network's list, a turn of a loop
+    too; a normalisation belongs to the layer before it."""
     no_decay: tuple[str, ...] = ()
     """Which parameters have no weight decay: patterns as in `groups`."""
     freeze: tuple[str, ...] = ()

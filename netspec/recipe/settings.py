@@ -61,12 +61,14 @@ class CheckpointEvery(Arguments):
 
 
 class Group(Arguments):
-    """Parameters with their own learning rate or weight decay.
+    """Parameters with their own learning rate or weight decay, or that begin to train later.
 
     `parameters` are patterns: one with a dot is a shell glob over the `state_dict` key (`"0.*"`, `"*.bias"`); one
     without is the parameter's own name (`bias`), a type of layer (`Linear`), or `norm` for all normalisation layers.
+    `freeze` is for how many epochs, from the first, they do not train; norms keep their statistics meanwhile.
     """
 
     parameters: tuple[str, ...]
     lr: NonNegative | None = None
     weight_decay: NonNegative | None = None
+    freeze: Count | None = None

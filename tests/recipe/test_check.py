@@ -79,6 +79,8 @@ schedule_by: step  # error: recipe-conflict""",
     "a momentum cycle without momentum": """\
 optimizer: Adagrad
 scheduler: {OneCycleLR: {max_lr: 0.1}}  # error: recipe-conflict""",
+    "a group that never trains": "groups: [{parameters: [bias], freeze: 10}]  # error: recipe-conflict",
+    "a decay of layers that grows": "layer_decay: 1.5  # error: invalid-argument",
     "weight decay where there is none": """\
 optimizer: Rprop
 no_decay: [bias]  # error: recipe-conflict""",

@@ -20,7 +20,7 @@ import netspec
 from netspec.trainer.machine import convolutions
 from netspec.trainer.machine.convolutions import few, plain, suit_tensor_cores
 from netspec.trainer.setup import assembly
-from netspec.trainer.step.optim import matches
+from netspec.trainer.step.parameters import matches
 
 PLAIN = nn.Conv2d(1, 96, kernel_size=11, stride=4, padding=1)
 

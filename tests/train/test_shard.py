@@ -191,6 +191,9 @@ def test_a_run_remembers_that_its_net_is_divided(folder: Path) -> None:
         finish(netspec.loads(BLOCKS), folder / "again", force=True, device="cpu")
 
 
+LATER: Any = {"groups": [{"parameters": ["2.*"], "freeze": 1}], "layer_decay": 0.7}
+"""A recipe in which a layer begins to train in the second epoch."""
+
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "average, clipping, accumulation": (BLOCKS, {"ema": 0.9, "clip_grad_norm": 0.5, "accumulate": 2}),
     "a fused kernel that takes no parts": (BLOCKS, {"optimizer": {"SGD": {"lr": 0.1, "momentum": 0.9}}}),
@@ -198,6 +201,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         BLOCKS,
         {"optimizer": {"RMSprop": {"lr": 0.001}}, "freeze": ["2.*"], "clip_grad_value": 0.01},
     ),
+    "layers that begin to train later": (BLOCKS, LATER),
     "a scaled loss": (BLOCKS, {"precision": "fp16"}),
     "batch norm": (NORMS, {"optimizer": {"SGD": {"lr": 0.01}}, "ema": 0.9}),
     "tied and shared parameters": (TIED, {}),
@@ -225,6 +229,11 @@ def test_it_ends_where_two_processes_end_that_have_the_net_whole(name: str, case
     assert "error" not in told(cases, f"{number}-True", 0)[0]
     assert_alike(cases / f"{number}-True", cases / f"{number}-False")
     assert told(cases, f"{number}-True", 0)[0]["shares"][0] < 0.65
+
+
+def test_layers_that_begin_to_train_later_do_so_in_several_processes_as_in_one(cases: Path) -> None:
+    finish(small_net(BLOCKS, **LATER), cases / "later", channels_last=False)
+    assert_alike(cases / "later", cases / f"{list(CASES).index('layers that begin to train later')}-False")
 
 
 def test_processes_evaluate_with_the_statistics_that_a_checkpoint_holds(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from safetensors.torch import load_file
 import netspec
 from netspec.diagnostics import UsageError
 from netspec.net import Net
-from netspec.trainer.step.optim import freeze, parameter_groups
+from netspec.trainer.step.optim import parameter_groups
+from netspec.trainer.step.parameters import freeze
 from tests.train.small_runs import finish, last_checkpoint, run_until, whole_state
 
 NETS = {
@@ -77,7 +78,7 @@ def test_a_tied_parameter_belongs_to_the_group_that_matches_any_of_its_keys() ->
         )
         assert net.recipe is not None
         model = netspec.build(net)
-        (group,) = parameter_groups(model, net.recipe)
+        ((group, _),) = parameter_groups(model, net.recipe)
         assert (group["lr"], [id(p) for p in group["params"]]) == (0.5, [id(model.tokens.weight)])
 
 
@@ -86,7 +87,7 @@ def test_two_groups_that_match_a_tied_parameter_by_different_keys_are_refused_wi
         groups = [{"parameters": each, "lr": 0.1 * n} for n, each in enumerate(patterns, 1)]
         net = netspec.loads(f"name: tied{NETS['tied']}{TRAIN}", set={"train.groups": groups})
         assert net.recipe is not None
-        return [group["lr"] for group in parameter_groups(netspec.build(net), net.recipe)]
+        return [group["lr"] for group, _ in parameter_groups(netspec.build(net), net.recipe)]
 
     with pytest.raises(UsageError) as refusal:
         grouped(["head.*"], ["tokens.*"])

@@ -87,6 +87,7 @@ class Training:
     def _epoch(self) -> None:
         """Train on the remaining batches of the current epoch."""
         trainer, progress = self.trainer, self.progress
+        trainer.begin(progress.epoch)
         batches = trainer.batches(progress.epoch, progress.batch)
         began, earlier = time.perf_counter(), progress.seconds
         while True:

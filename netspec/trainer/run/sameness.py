@@ -14,7 +14,7 @@ from netspec.wiring import Dataflow, FlowStep
 from netspec.writing import shown
 
 _FREE = frozenset({"checkpoint_every", "checkpoint_keep", "metrics", "global_batch"})  # these do not affect the result
-_NEWER: dict[str, Any] = {"drop_last": False, "sampler": None}
+_NEWER: dict[str, Any] = {"drop_last": False, "sampler": None, "layer_decay": 1.0}
 """Keys of a recipe that earlier versions did not know, with what they did."""
 
 

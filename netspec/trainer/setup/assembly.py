@@ -38,7 +38,8 @@ from netspec.trainer.setup.options import Options
 from netspec.trainer.setup.supplied import Supplied
 from netspec.trainer.setup.trainer import Trainer
 from netspec.trainer.step.drivers import RECORDERS, choose_driver
-from netspec.trainer.step.optim import build_optimizer, freeze, train_mode
+from netspec.trainer.step.optim import build_optimizer, thawing
+from netspec.trainer.step.parameters import freeze, train_mode
 from netspec.trainer.step.schedule import Schedule
 from netspec.trainer.step.weights import load_weights, not_finite
 from netspec.trainer.step.work import Average, Step
@@ -106,7 +107,10 @@ def assemble(
     sums = LossSums(loss, target, held=watched)
     average = None if copied is None else Average(model, copied, target)
     forward = _forward(model, options, world, target, whole=loss.reads_all)
-    step = Step(forward, optimization, loss, recipe, arithmetic, sums, average, watched, world, list(model.buffers()))
+    thaws = thawing(model, recipe, alone=world.alone) if any(group.freeze for group in recipe.groups) else None
+    step = Step(
+        forward, optimization, loss, recipe, arithmetic, sums, average, watched, world, list(model.buffers()), thaws
+    )  # fmt: skip
     driver = choose_driver(options.driver, step, schedule.cycles_momentum, alone=world.alone)
     return Trainer(
         net, recipe, world, arithmetic, data, model, optimization, schedule, loss, sums, step, average, driver,

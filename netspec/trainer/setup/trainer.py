@@ -91,12 +91,19 @@ class Trainer:
         )  # fmt: skip
         return split.picks(wanted) if self.driver.records and isinstance(split, Resident) else split.read(wanted)
 
+    def begin(self, epoch: int) -> None:
+        """Set which parameters train in an epoch, counted from 0."""
+        if self.step.thawing is not None:
+            self.step.thawing.begin(epoch)
+
     def phase(self, batch: int, step: int) -> Phase:
         """The position of a batch (index in the epoch) in its optimizer step (index in the run)."""
         accumulate, ema = self.recipe.accumulate, self.recipe.ema
         last = (batch + 1) % accumulate == 0 or batch == self.batches_per_epoch - 1
         average = ema is not None and last and (step + 1) % ema.every == 0
-        return Phase(batch % accumulate == 0, last, average)
+        return Phase(
+            batch % accumulate == 0, last, average, 0 if self.step.thawing is None else self.step.thawing.stage
+        )
 
     def buffers(self, batch: Batch | Picked, number: int, mix: tuple[float, ...]) -> Feed:
         """The input of the step for a batch; `number` is its index in the epoch, `mix` a result of `draw_mix`."""

@@ -94,3 +94,5 @@ class Phase(NamedTuple):
     """The last batch: the parameters are updated."""
     average: bool = False
     """The moving average is updated, too."""
+    stage: int = 0
+    """How many times parameters have begun to train: with each, a step is another."""

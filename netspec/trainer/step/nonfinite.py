@@ -14,7 +14,7 @@ from netspec.trainer.machine.values import each
 from netspec.trainer.measure.losses import Objective
 from netspec.trainer.measure.metrics import Entry
 from netspec.trainer.step.feed import Buffers, Feed, Phase
-from netspec.trainer.step.optim import modules, named
+from netspec.trainer.step.parameters import modules, named
 from netspec.trainer.step.work import Step
 
 

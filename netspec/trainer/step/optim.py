@@ -1,13 +1,12 @@
-"""Build the recipe's optimizer for a model: parameter groups, frozen parameters, learning rates as tensors."""
+"""Build the recipe's optimizer for a model: parameter groups, learning rates as tensors."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import cache
 from inspect import signature, unwrap
-from typing import Any, cast
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -17,61 +16,30 @@ from netspec.diagnostics import UsageError
 from netspec.recipe.resolved import Recipe
 from netspec.recipe.settings import Group
 from netspec.trainer.machine.divided import is_divided, local, sample
+from netspec.trainer.step.parameters import Thawing, levels, matches, named, unmatched
 
-NORMS = (
-    nn.modules.batchnorm._NormBase,  # pyright: ignore[reportPrivateUsage]  # the one base of all batch and instance norms
-    nn.LayerNorm,
-    nn.GroupNorm,
-    nn.RMSNorm,
-)
+Owners = Mapping[nn.Parameter, Sequence[tuple[str, nn.Module]]]
+"""Keys and modules of each trainable parameter; several if it is tied."""
 
 
-def modules(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Path and module of every module in a model, the model itself first."""
-    yield from cast("Iterator[tuple[str, nn.Module]]", model.named_modules())  # pyright: ignore[reportUnknownMemberType]  # torch leaves it untyped
+def _owners(model: nn.Module) -> Owners:
+    owners: dict[nn.Parameter, list[tuple[str, nn.Module]]] = {}
+    for key, parameter, module in named(model):
+        if parameter.requires_grad:
+            owners.setdefault(parameter, []).append((key, module))
+    return owners
 
 
-def named(model: nn.Module) -> Iterator[tuple[str, nn.Parameter, nn.Module]]:
-    """Key, parameter and owning module of every parameter, in the order of the state dict."""
-    for path, module in modules(model):
-        for name, parameter in module.named_parameters(recurse=False):
-            yield (f"{path}.{name}" if path else name), parameter, module
+class Grouped(NamedTuple):
+    """A group of the optimizer."""
+
+    values: dict[str, Any]
+    """Its parameters, and what the recipe says of them, as torch's optimizers take it."""
+    scale: float = 1.0
+    """By what its learning rate is multiplied, whatever the schedule makes of it."""
 
 
-def matches(pattern: str, key: str, module: nn.Module) -> bool:
-    """Whether a recipe's pattern matches a parameter with this key and owner: see `netspec.recipe.settings.Group`."""
-    if "." in pattern:
-        return fnmatchcase(key, pattern)
-    if pattern == "norm":
-        return isinstance(module, NORMS)
-    return pattern in (key.rpartition(".")[2], type(module).__name__) or fnmatchcase(key, pattern)
-
-
-def freeze(model: nn.Module, patterns: Sequence[str]) -> None:
-    """Set `requires_grad` to False for the parameters that match a pattern.
-
-    Raises:
-        UsageError: a pattern matches nothing.
-    """
-    parameters = list(named(model))
-    for pattern in patterns:
-        chosen = [parameter for key, parameter, module in parameters if matches(pattern, key, module)]
-        if not chosen:
-            raise UsageError(_unmatched("freeze", pattern, parameters))
-        for parameter in chosen:
-            parameter.requires_grad_(False)
-
-
-def train_mode(model: nn.Module) -> None:
-    """Set train mode; but norms with only frozen parameters get eval mode, which freezes their statistics, too."""
-    model.train()
-    for module in model.modules():
-        parameters = list(module.parameters(recurse=False))
-        if isinstance(module, NORMS) and parameters and not any(p.requires_grad for p in parameters):
-            module.eval()
-
-
-def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
+def parameter_groups(model: nn.Module, recipe: Recipe) -> list[Grouped]:
     """The trainable parameters as groups of the optimizer. A parameter belongs to the first group of the recipe that
     matches it, by any of its keys if it is tied.
 
@@ -79,21 +47,39 @@ def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
         UsageError: a pattern matches nothing, no parameter is trainable, or two groups match a tied parameter by
             different keys.
     """
-    owners: dict[nn.Parameter, list[tuple[str, nn.Module]]] = {}
-    for key, parameter, module in named(model):
-        if parameter.requires_grad:
-            owners.setdefault(parameter, []).append((key, module))
+    owners = _owners(model)
     if not owners:
         raise UsageError("nothing to train: the net has no parameters, or all of them are frozen")
     for where, pattern in [("groups", p) for g in recipe.groups for p in g.parameters] + [
         ("no_decay", p) for p in recipe.no_decay
     ]:
         if not any(matches(pattern, key, module) for key, _, module in named(model)):
-            raise UsageError(_unmatched(where, pattern, list(named(model))))
-    found: dict[tuple[tuple[str, float], ...], list[nn.Parameter]] = {}
+            raise UsageError(unmatched(where, pattern, list(named(model))))
+    behind = levels(model) if recipe.layer_decay != 1 else {}
+    found: dict[tuple[float, tuple[tuple[str, float], ...]], list[nn.Parameter]] = {}
     for parameter, keys in owners.items():
-        found.setdefault(tuple(_own_values(keys, recipe)), []).append(parameter)
-    return [{"params": members, **dict(values)} for values, members in found.items()]
+        scale = recipe.layer_decay ** behind.get(parameter, 0)
+        found.setdefault((scale, tuple(_own_values(keys, recipe))), []).append(parameter)
+    return [Grouped({"params": members, **dict(values)}, scale) for (scale, values), members in found.items()]
+
+
+def thawing(model: nn.Module, recipe: Recipe, *, alone: bool) -> Thawing:
+    """What freezes the parameters of the recipe's groups for the first epochs; the first epoch is set.
+
+    Raises:
+        UsageError: nothing trains in the first epoch.
+    """
+    owners = _owners(model)
+    groups = {parameter: _group(keys, recipe) for parameter, keys in owners.items()}
+    waits = {parameter: group.freeze for parameter, group in groups.items() if group is not None and group.freeze}
+    if len(waits) == len(owners):
+        raise UsageError(
+            "nothing trains in the first epoch: the groups of `train.groups` with `freeze` have all parameters that "
+            "are not frozen for good; leave `freeze` out of one"
+        )
+    found = Thawing(model, waits, alone=alone)
+    found.begin(0)
+    return found
 
 
 def _own_values(keys: Sequence[tuple[str, nn.Module]], recipe: Recipe) -> Iterator[tuple[str, float]]:
@@ -131,12 +117,6 @@ def _patterns(group: Group) -> str:
     return ", ".join(f"`{pattern}`" for pattern in group.parameters)
 
 
-def _unmatched(where: str, pattern: str, parameters: Iterable[tuple[str, Any, nn.Module]]) -> str:
-    keys = [key for key, _, _ in parameters]
-    shown = ", ".join(keys[:6]) + (f" and {len(keys) - 6} more" if len(keys) > 6 else "")
-    return f"`train.{where}`: the pattern `{pattern}` matches no parameter; there are {shown}"
-
-
 @dataclass(frozen=True)
 class Optimization:
     """An optimizer and its capabilities."""
@@ -149,6 +129,8 @@ class Optimization:
     labels: tuple[str, ...]
     """What tells the learning rate of each group apart: the first pattern of the recipe's group that says it; empty for
     that of the optimizer."""
+    scales: tuple[float, ...]
+    """By what the learning rate of each group is multiplied."""
 
     def step(self) -> None:
         """Update the parameters.
@@ -191,7 +173,8 @@ def build_optimizer(model: nn.Module, recipe: Recipe, device: torch.device) -> O
     """
     kind: Any = getattr(torch.optim, type(recipe.optimizer).__name__)
     arguments = dict(recipe.optimizer)
-    groups = parameter_groups(model, recipe)
+    grouped = parameter_groups(model, recipe)
+    groups = [group.values for group in grouped]
     labels = tuple(_label(recipe, group.get("lr")) for group in groups)
     known = signature(kind).parameters
     # fp16 may skip the first step, after which a fused kernel would read uninitialised state
@@ -217,7 +200,7 @@ def build_optimizer(model: nn.Module, recipe: Recipe, device: torch.device) -> O
         extra["capturable"] = True
     optimizer: torch.optim.Optimizer = kind(groups, **arguments, **extra)
     _start_from_zeros(optimizer, recipe.optimizer.from_zeros)
-    return Optimization(optimizer, fused, tensor_lr, labels)
+    return Optimization(optimizer, fused, tensor_lr, labels, tuple(group.scale for group in grouped))
 
 
 def _label(recipe: Recipe, rate: float | None) -> str:

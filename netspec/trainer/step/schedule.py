@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any
 
 import torch
@@ -52,15 +53,16 @@ class Schedule:
         warm = 1.0
         if self._step < self._warmup:
             warm = self._start + (1 - self._start) * self._step / self._warmup
-        return [float(group["lr"]) * warm for group in self._shadow.param_groups]
+        groups, scales = self._shadow.param_groups, self._optimization.scales
+        return [float(group["lr"]) * warm * scale for group, scale in zip(groups, scales, strict=True)]
 
     def columns(self) -> dict[str, float | None]:
         """The learning rates of the last step, under the names of their columns in a record."""
         rates = self._used or self.rates
-        found = {f"{RATE}/{label}" if label else RATE: rate for label, rate in zip(
-            self._optimization.labels, rates, strict=True
-        )}  # fmt: skip
-        return {**found}
+        rising = sorted(
+            zip(self._optimization.scales, self._optimization.labels, rates, strict=True), key=itemgetter(0)
+        )
+        return {f"{RATE}/{label}" if label else RATE: rate for _, label, rate in rising}  # the last layers' remain
 
     def after_step(self) -> None:
         """Set the learning rates after an optimizer step."""

@@ -16,7 +16,7 @@ from netspec.diagnostics import ResourceError, UsageError
 from netspec.trainer.machine.divided import local
 from netspec.trainer.machine.host import is_finite
 from netspec.trainer.run.directory import RunDirectory, check_weights
-from netspec.trainer.step.optim import matches, named
+from netspec.trainer.step.parameters import matches, named
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

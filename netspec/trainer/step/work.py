@@ -27,6 +27,7 @@ from netspec.trainer.measure.losses import LossFunction, Objective, Shares
 from netspec.trainer.measure.metrics import Adds, Entry
 from netspec.trainer.step.feed import Buffers, Feed, Phase
 from netspec.trainer.step.optim import Optimization
+from netspec.trainer.step.parameters import Thawing
 
 
 class Failures:
@@ -77,6 +78,7 @@ class Step:
         watched: the caller reads `failures.ever` after every step, so that steps need not be counted.
         world: the processes of the run.
         statistics: the buffers of the model. A batch in which no target counts does not change them.
+        thawing: what freezes parameters for the first epochs.
     """
 
     def __init__(
@@ -91,10 +93,11 @@ class Step:
         watched: bool = False,
         world: World = World(),  # noqa: B008  # an immutable value
         statistics: Sequence[Tensor] = (),
+        thawing: Thawing | None = None,
     ) -> None:
         self.forward, self.optimization, self.objective = forward, optimization, objective
         self.recipe, self.arithmetic, self.sums, self.average = recipe, arithmetic, sums, average
-        self.world = world
+        self.world, self.thawing = world, thawing
         self.parameters = optimization.parameters
         self._divided = any(map(is_divided, self.parameters))
         self.failures = Failures(arithmetic.device, counts=not watched)
@@ -149,6 +152,8 @@ class Step:
                 parameter.grad = None
             return
         for parameter in self.parameters:  # zeroed in place: recordings of several phases share the gradients' memory
+            if self.thawing is not None and parameter in self.thawing.waiting:
+                continue
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
             else:
@@ -222,6 +227,8 @@ class Step:
         Returns:
             1 if nothing was updated since a step has failed or no target counts, else 0; 0-dim.
         """
+        if self.thawing is not None:
+            self.thawing.drop()
         gradients = [local(gradient) for p in self.parameters if (gradient := p.grad) is not None]
         empty = None if self.shares is None else self.shares.divide(gradients)
         skip = self._checked(losses, gradients)

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+
 import netspec
 from netspec.space.over import VARIANT
 from netspec.sweeps.chains import ATTEMPT, ENDED, PROCESS, VALID, chains, origin_of
@@ -163,10 +165,16 @@ class Scene:
         return sorted(1000 * (end - begin).total_seconds() for begin, end in times if begin and end)
 
     def again(self, number: int, place: Path, options: dict[str, Any]) -> Path:
-        """Train the point of a trial without a sweep and without a break. Returns the run directory."""
+        """Train the point of a trial without a sweep and without a break, on one thread as the processes do: on several
+        a sum is another. Returns the run directory."""
         base = based(str(self.spec), None, {})
         trial = next(t for t in self.study().get_trials(deepcopy=False) if t.number == number)
         point = point_of(trial.params, base.sweep().space)
         values = {key: value for key, value in point.items() if key != VARIANT}
         net = netspec.load(self.spec, point.get(VARIANT), values)
-        return netspec.train(net, run=place, quiet=True, report=False, **options).run
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            return netspec.train(net, run=place, quiet=True, report=False, **options).run
+        finally:
+            torch.set_num_threads(threads)

@@ -383,4 +383,5 @@ class Training:
             examples / self.seconds if examples else earlier,
             examples / self.computing if examples else None,
             memory_in_use(self.trainer.arithmetic.device),
+            self.directory.best_epoch,
         )

@@ -159,7 +159,7 @@ def train(
 def _chosen(net: Net, options: Mapping[str, Any], saved: Mapping[str, Any], *, resuming: bool) -> Options:
     """The options of this call, completed by those that a resumed run was started with."""
     need_net(net, "train")
-    chosen = Options.of(options)
+    chosen = Options.of(options, train)
     if resuming:
         if chosen.weights is not None:
             raise UsageError(

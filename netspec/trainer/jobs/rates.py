@@ -234,11 +234,7 @@ class _RangeTest:
         loss = self.trainer.sums.read().loss
         if failed:
             if self._done == 0:
-                told = self._history.told(0, 1)
-                raise NonFinite(
-                    f"{told}; no update was made before it, so no learning rate mends that: look at the data, the "
-                    "layer and the initial values, or train in fp32"
-                )
+                raise NonFinite(". ".join(self._history.told(0, 1)))
             self._ended = _NOT_FINITE
             return False
         if math.isnan(loss):  # no target of the step counts

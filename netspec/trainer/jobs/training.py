@@ -119,6 +119,8 @@ def train(
     >>> [record.epoch for record in result.records]
     [1, 2]
     """
+    if max_steps is not None and (type(max_steps) is not int or max_steps < 1):
+        raise UsageError(f"{option('max_steps')} is a number of steps, at least 1, but is {max_steps!r}")
     with ExitStack() as stack:
         # ---- processes, device, arithmetic
         stack.enter_context(kept_environment())

@@ -149,7 +149,7 @@ def train(
         progress, keeper = _standing(
             trainer, directory, facts, given, reporter, stack, resuming=resume is not None, force=force
         )
-        logged = _logged(trainer, directory, extras, stack)
+        logged = _logged(trainer, directory, extras, reporter, stack)
 
         # ---- the loop and the final files
         training = Training(trainer, directory, progress, keeper, reporter, caught, max_steps, logged, calls)
@@ -293,7 +293,7 @@ def _standing(
 
 
 def _logged(
-    trainer: Trainer, directory: RunDirectory, extras: Mapping[str, Any], stack: ExitStack
+    trainer: Trainer, directory: RunDirectory, extras: Mapping[str, Any], reporter: Reporter, stack: ExitStack
 ) -> Callable[[Record], None] | None:
     """The function that logs an epoch to TensorBoard and to services; None for none, and in all processes but the
     first."""
@@ -301,7 +301,7 @@ def _logged(
     if extras["tensorboard"] and trainer.world.first:
         logs.append(stack.enter_context(tensorboard_log(directory.path)))
     if extras["log"] and trainer.world.first:
-        logs.append(stack.enter_context(tracked(extras["log"], directory, trainer.net)))
+        logs.append(stack.enter_context(tracked(extras["log"], directory, trainer.net, reporter.note)))
 
     def log(record: Record) -> None:
         for each in logs:

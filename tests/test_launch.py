@@ -101,6 +101,10 @@ def test_machines_without_gpus_train_on_their_processors(folder: Path) -> None:
         (["--sky", "a", "--gpus", "8"], "`--gpus 8`: write TYPE:N"),
         (["--slurm", "a", "--gpus", "8", "--processes", "2"], "leave out `--processes`"),
         (["--slurm", "a", "--time", "soon"], "`--time soon`: write minutes"),
+        (["--slurm", "a", "--time", "30", "--grace", "1800"], "`--time 30` is 1800 seconds"),
+        (["--slurm", "a", "--time", "1:00", "--grace", "60"], "give less grace, or more time"),
+        (["--slurm", "it's small.yaml", "--force"], "it's small.yaml is the spec itself"),
+        (["--sky", "../a folder/it's small.yaml", "--force"], "is the spec itself"),
         (["--slurm", "a", "--sbatch", "partition"], "write an option of sbatch"),
         (["--slurm", "a", "--sbatch", "--x\n#SBATCH --y"], "write an option of sbatch"),
         (["--slurm", "a", "--bucket", "s3://x"], "`--bucket` is for `--sky`"),
@@ -117,6 +121,7 @@ def test_what_no_machine_would_take_is_refused_and_nothing_written(words: list[s
     done = invoke(cli, "launch", "it's small.yaml", "--run", "run", *words)
     assert told in str(done.exception) or told in getattr(done.exception, "message", "")
     assert [path.name for path in folder.iterdir()] == ["it's small.yaml"]
+    assert (folder / "it's small.yaml").read_text() == SPEC
 
 
 def test_a_file_that_is_there_is_kept_unless_told_otherwise(folder: Path) -> None:

@@ -48,7 +48,8 @@ def command(
     trained = open_trained(run, device=device, best=best, last=last, offer=offer(), set=settings(set_))
     found = inspect(trained, split, data_root, examples, shown=report)
     if report:
-        write_report(trained.run, trained.net, found.examination, trained.names, found.answers)
+        measured = ", ".join([f"{split} data", trained.origin, *set_])
+        write_report(trained.run, trained.net, found.examination, trained.names, found.answers, measured)
     if form == "json":
         others: dict[str, Any] = {"set": list(set_)} if set_ else {}
         result: dict[str, Any] = {"run": str(run), "weights": trained.origin, **others, **found.to_dict(trained.names)}

@@ -57,7 +57,10 @@ def command(
     if (sbatch is None) == (task is None):
         raise UsageError("say which file to write: `--slurm FILE` or `--sky FILE`")
     count = _count(gpus, processes, typed=task is not None)
-    _check(sbatch is not None, time, more, bucket)
+    _check(sbatch is not None, time, grace, more, bucket)
+    file = sbatch or task
+    if file is not None and file.exists() and Path(spec).exists() and file.samefile(spec):
+        raise UsageError(f"{file} is the spec itself: name another file for what is written")
     if bucket is not None and not run.is_absolute():
         raise UsageError(f"`--bucket`: SkyPilot mounts it as `--run {run}`, which must be absolute: /{run.name}")
     words = [] if gpus is not None or "--device" in options else ["--device", "cpu"]
@@ -91,7 +94,21 @@ def _count(gpus: str | None, processes: int | None, *, typed: bool) -> int:
     return int(found[2])
 
 
-def _check(to_slurm: bool, time: str | None, more: Sequence[str], bucket: str | None) -> None:
+def _seconds(time: str) -> int:
+    """A limit of SLURM's in seconds: `30` are minutes, `30:00` too, `1:00:00` an hour, `2-12` two days and a half.
+
+    >>> [_seconds(time) for time in ("30", "30:00", "1:00:00", "2-12", "0-1:30")]
+    [1800, 1800, 3600, 216000, 5400]
+    """
+    days, dash, rest = time.rpartition("-")
+    words = [int(word) for word in rest.split(":")]
+    if not dash and len(words) < 3:  # minutes lead
+        words = [0, *words]
+    hours, minutes, seconds = (*words, 0, 0)[:3]
+    return ((int(days or 0) * 24 + hours) * 60 + minutes) * 60 + seconds
+
+
+def _check(to_slurm: bool, time: str | None, grace: int, more: Sequence[str], bucket: str | None) -> None:
     """Require that what is said is for the scheduler that is meant, and fits its line.
 
     Raises:
@@ -103,6 +120,11 @@ def _check(to_slurm: bool, time: str | None, more: Sequence[str], bucket: str | 
         raise UsageError("`--time` and `--sbatch` are for `--slurm`: SkyPilot has no limit of time")
     if time is not None and not _TIME.fullmatch(time):
         raise UsageError(f"`--time {time}`: write minutes, H:MM:SS or D-H, such as 30, 12:00:00 or 2-12")
+    if time is not None and grace >= _seconds(time) > 0:  # SLURM takes 0 for no limit
+        raise UsageError(
+            f"`--grace {grace}`: `--time {time}` is {_seconds(time)} seconds, so that the run would be told to end as "
+            "soon as it begins, and never be done; give less grace, or more time"
+        )
     for text in more:
         if not text.startswith("--") or not text.isprintable():
             raise UsageError(f"`--sbatch {text!r}`: write an option of sbatch, such as --sbatch=--partition=long")

@@ -68,8 +68,9 @@ def command(
     """Say what a trained RUN gives for pictures, or for other examples, or how it goes on with a text.
 
     A FILE is a picture, a table where the run is on one, or a .safetensors file with a tensor of examples under the
-    name of each input of the net (the only one as `x`). A classifier names the likeliest classes; of any other net, and
-    of one with several outputs, all outputs are given by name: their first values as text, all of them as JSON.
+    name of each input of the net (the only one as `x`). A classifier names the likeliest classes, and a net on a table
+    says a yes or no by its word; of any other net, and of one with several outputs, all outputs are given by name:
+    their first values as text, all of them as JSON.
 
     A run on text goes on with `--text`, or with each FILE of UTF-8; `-` is standard input. Its net sees as many tokens
     as its input is long: of more than that the last ones.

@@ -99,6 +99,8 @@ def command(
     if not speaks():
         return 0
     click.echo(result.line)
+    if result.best_line is not None:
+        click.echo(result.best_line)
     if result.speed is not None:  # None for a run that was finished before
         click.echo(result.speed)
     click.echo(str(result.run))

@@ -88,8 +88,8 @@ class Recipe(NamedTuple):
     """What is measured on validation and test data beside loss and accuracy; `of` names the output."""
     best: str | None = None
     """The figure of the best checkpoint: `validation_loss`, `validation_accuracy`, or `validation_` and the name of a
-    metric, as `validation_f1`; None without validation. The run's `model.safetensors` has its weights, and
-    `last.safetensors` beside it those at the end."""
+    metric, as `validation_f1`; None without validation. The run's `model.safetensors` has its weights, of which
+    `report.html` shows the answers, and `last.safetensors` beside it those at the end."""
     early_stopping: EarlyStopping | None = None
     """After how many epochs without improvement training ends."""
     seed: int = 0

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, get_args
 
 from netspec.arguments import Arguments
-from netspec.diagnostics import did_you_mean
+from netspec.diagnostics import did_you_mean, is_misspelt
 from netspec.expressions.values import described
 from netspec.kinds import FieldKind, kinds_of
 from netspec.meant import argument_meant, instead_of_argument, is_same_argument, no_argument
@@ -224,7 +224,9 @@ def invalid_argument(
         reports.report("unknown-argument", f"`{field}` of `{name}` has no `{loc[-1]}`", node, help=told)
     else:
         value = item["input"]
-        told, whole = _near(kind, value, variables) if item["type"] != "argument" else None, None
+        word = word_meant(kind, value) if item["type"] != "argument" else None
+        told = _instead(kind, value, word, variables) if item["type"] != "argument" else None
+        whole = word if word is not None and is_misspelt(value, word) else None
         inner = _inner(model, field) if len(loc) == 1 else None
         if inner is not None and (value is True or (type(value) in (int, float) and inner.scalar is not None)):
             whole = "{}" if value is True else f"{{{inner.scalar}: {shown(value)}}}"
@@ -258,13 +260,14 @@ def refusal(kind: FieldKind, type_: str, message: str, value: object) -> str:
     return message if type_ == "argument" else f"wants {kind.wish}, not {described(value)}"
 
 
-def _near(kind: FieldKind, given: object, variables: Iterable[str]) -> str | None:
-    """The word that is meant where another was given, or the variable of that name."""
-    if not kind.text or not isinstance(given, str):
-        return None
-    near = did_you_mean(given, kind.words)
-    if near is None and given in variables:
-        near = f"${given}"
+def word_meant(kind: FieldKind, given: object) -> str | None:
+    """The word of a field that is meant where another text was given."""
+    return did_you_mean(given, kind.words) if isinstance(given, str) else None
+
+
+def _instead(kind: FieldKind, given: object, word: str | None, variables: Iterable[str]) -> str | None:
+    """What to write in the place of a text: the word that is meant, or the variable of that name."""
+    near = f"${given}" if word is None and kind.text and isinstance(given, str) and given in variables else word
     return f"did you mean `{near}`?" if near else None
 
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
 from netspec.arguments import Arguments
-from netspec.diagnostics import Code
+from netspec.diagnostics import Code, is_misspelt
 from netspec.dims import UNKNOWN, Dim
 from netspec.kinds import FieldKind, kinds_of
 from netspec.text.nodes import ListNode, MapNode, Node, ScalarNode
@@ -183,8 +183,12 @@ class Reader(Values):
         except PydanticCustomError as error:
             told = mistakes.refusal(kind, error.type, error.message(), value)
             whole = mistakes.whole_number(kind, value) if isinstance(node, ScalarNode) and node.value == value else None
+            word = mistakes.word_meant(kind, value)
+            if word is not None and is_misspelt(value, word):
+                whole = word
             fix = None if whole is None else self.replace(f"write `{name}: {whole}`", node, whole)
-            self.report("invalid-argument", f"`{name}` {told}", node, fix=fix)
+            help_ = None if word is None else f"did you mean `{word}`?"
+            self.report("invalid-argument", f"`{name}` {told}", node, help=help_, fix=fix)
             return FAILED
 
     def needs_number(self, argument: str, value: Dim, node: Node, owner: str | None) -> None:

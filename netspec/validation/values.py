@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, Protocol, cast
 
-from netspec.diagnostics import Edit, Fix, as_near, did_you_mean, is_sure
+from netspec.diagnostics import Edit, Fix, as_near, did_you_mean, is_misspelt, is_sure
 from netspec.dims import UNKNOWN
 from netspec.expressions import Called, ExpressionError, NeedsNumber, parse
 from netspec.kinds import FieldKind
@@ -165,11 +165,17 @@ class Values:
             return False
         subject = f"`{wish.key}`" if wish.owner is None else f"`{wish.key}` of `{wish.owner}`"
         rest = ", nor a variable of this spec" if error.name is not None else ""
+        word = did_you_mean(text, kind.words) if meant is None else None
+        help_ = f"did you mean `{word}`?" if word is not None else f"write `{wish.key}: {shown(meant)}`"
+        fix = None
+        if word is not None and is_misspelt(text, word):
+            fix = self.replace(f"write `{wish.key}: {word}`", node, word)
         self.report(
             "invalid-argument",
             f"{subject} wants {kind.wish}, and `{text}` is {kind.unlike}{rest}",
             node,
-            help=None if meant is None else f"write `{wish.key}: {shown(meant)}`",
+            help=None if meant is None and word is None else help_,
+            fix=fix,
         )
         return True
 

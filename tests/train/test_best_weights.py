@@ -4,6 +4,7 @@ last."""
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +17,7 @@ from netspec.diagnostics import ResourceError, UsageError
 from netspec.net import Net
 from netspec.trainer.run.checkpoint import read_checkpoint
 from netspec.trainer.run.directory import RunDirectory
+from netspec.trainer.run.records import figure_text
 from netspec.trainer.show.reporters import Quiet
 from netspec.trainer.trained.opening import open_trained
 from tests.commands import invoke
@@ -50,6 +52,51 @@ def test_the_best_and_the_last_stand_beside_each_other(tmp_path: Path) -> None:
     assert netspec.open_run(tmp_path / "run", last=True).evaluate(split="validation")["loss"] == pytest.approx(
         losses[-1], rel=1e-4
     )
+
+
+def confusion(run: Path, *words: str) -> list[int]:
+    """What `netspec eval` counts, row by row."""
+    found = json.loads(invoke(cli, "eval", run, "--format", "json", *words).stdout)
+    return [count for row in found["confusion"] for count in row]
+
+
+def shown_confusion(page: str) -> list[int]:
+    return [int(count or 0) for count in re.findall(r"<td style=[^>]*>(\d*)</td>", page)]
+
+
+def test_the_report_and_the_last_lines_are_of_the_best_weights_and_of_the_last_and_say_so(tmp_path: Path) -> None:
+    result = finish(rising(), tmp_path / "run", report=True)
+    best, last = result.records[0], result.records[-1]
+    words = f"validation acc {best.validation_accuracy:.3f}, test acc {best.test_accuracy:.3f}"
+    assert result.best_line == f"best weights, of epoch 1: {words}"
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    head, *answers = re.split("<h2>(?:Curves|Confusion|Worst mistakes|Ranks|Network)</h2>", page)
+    first, second = head.split("<p>Epoch ")[1:]
+    for told, record, said in (
+        (first, best, "1, the best by validation loss. Its weights are in model.safetensors.</p>"),
+        (second, last, f"{last.epoch}, the last. Its weights are in last.safetensors.</p>"),
+    ):
+        assert told.startswith(said)
+        assert f"<b>{figure_text(record.test_loss or 0, 3)}</b><span>test loss</span>" in told
+    assert all(part.split("</p>")[0].endswith("Test data, best weights, of epoch 1") for part in answers[1:4])
+    of_best, of_last = (confusion(tmp_path / "run", *words) for words in ([], ["--last"]))
+    assert shown_confusion(page) == of_best != of_last
+    invoke(cli, "eval", tmp_path / "run", "--report", "--last")
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert shown_confusion(page) == of_last
+    assert "Test data, weights at the end" in page
+
+
+def test_a_run_whose_last_epoch_is_its_best_says_so_once(tmp_path: Path) -> None:
+    falling = small_net(PLAIN, validation=0.3, best="validation_loss", optimizer={"SGD": {"lr": 0.01}})
+    result = finish(falling, tmp_path / "run", report=True)
+    assert result.best_line is None
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    end = len(result.records)
+    assert (
+        f"<p>Epoch {end}, the best by validation loss and the last. Its weights are in model.safetensors.</p>" in page
+    )
+    assert page.count('<ul class="figures">') == 1
 
 
 def test_of_a_moving_average_the_average_is_kept(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import torch
 
+import netspec
+from netspec.diagnostics import UsageError
 from netspec.trainer.data.splits import Batch
 from netspec.trainer.errors import NonFinite
 from netspec.trainer.machine.processes import World
@@ -101,6 +103,34 @@ def test_a_learning_rate_that_is_too_large_ends_with_the_layer_and_the_remedies(
     assert "the output of layer `3` (Linear) is the first that is not finite" in str(stop.value)
     assert "no checkpoint had been written" in str(stop.value)
     assert "clip_grad_norm" in str(stop.value)
+
+
+GIVEN = PLAIN.replace("data: {synthetic: {train: 36, test: 12}}", "data: given").replace("CrossEntropyLoss", "MSELoss")
+
+
+@pytest.mark.parametrize(("at", "mend"), [("target", "look at the data"), ("loss", "No update was made before it")])
+def test_a_loss_that_is_nan_at_once_is_named_and_no_learning_rate_is_to_mend_it(
+    at: str, mend: str, tmp_path: Path
+) -> None:
+    def lost(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return (output - target).square().mean() * float("nan")
+
+    x, y = torch.rand(16, 1, 6, 6), torch.rand(16, 3)
+    y[3, 1] = float("nan") if at == "target" else 0
+    with pytest.raises(NonFinite) as stop:
+        netspec.train(
+            small_net(GIVEN), data=[*zip(x, y, strict=True)], loss=lost if at == "loss" else None, run=tmp_path / "r"
+        )
+    because = ": a target of the batch is not" if at == "target" else ""
+    assert f"the loss is not finite, though every layer's output is{because}; no parameter" in str(stop.value)
+    assert mend in str(stop.value) and "clip_grad_norm" not in str(stop.value)
+
+
+@pytest.mark.parametrize("steps", [0, -1, "3", 2.0, True])
+def test_a_number_of_steps_that_is_none_is_refused_before_anything_is_written(steps: Any, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="`max_steps` is a number of steps, at least 1, but is "):
+        netspec.train(small_net(PLAIN), run=tmp_path / "run", max_steps=steps)
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_checkpoints_before_the_failure_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from netspec.trainer.machine.processes import World
 from netspec.trainer.run.sameness import differences, identity
 from netspec.trainer.setup.assembly import assemble
 from netspec.trainer.setup.options import Options
+from netspec.trainer.show.reporters import Quiet
 from tests import forking
 from tests.train.programs import ROOT, environment
 from tests.train.small_runs import finish, run_until, whole_state
@@ -147,6 +148,21 @@ def findings(*changes: tuple[str, str]) -> list[tuple[str, str, str]]:
         assert old in text
         text = text.replace(old, new)
     return [(d.code, d.severity, d.message) for d in check_source(*decode(text.encode(), "net.yaml"))]
+
+
+def test_a_class_without_an_example_is_told(tmp_path: Path) -> None:
+    notes: list[str] = []
+
+    class Notes(Quiet):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    for counts, said in (((20, 0, 9), "no example of class 1: "), ((20, 0, 0), "of class 1 and 1 more of the 3 ")):
+        finish(made(tmp_path, counts, epochs=1), tmp_path / str(counts), reporter=Notes())
+        assert said in notes[-1]
+    notes.clear()
+    finish(made(tmp_path, epochs=1), tmp_path / "all", reporter=Notes())
+    assert notes == []
 
 
 def test_what_has_no_class_or_several_is_refused_by_the_check() -> None:

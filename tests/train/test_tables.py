@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +180,18 @@ def test_predictions_stand_beside_the_rows_that_they_are_of(kind: str, ending: s
         assert found["probability_sold"].to_list() == pytest.approx(output[:, 0].sigmoid().tolist(), rel=1e-4)
 
 
+def test_a_yes_or_no_is_said_by_its_word_and_column(here: Path) -> None:
+    table = "table: {train: houses.csv, target: sold, drop: [id, price, grade]}"
+    run = finish(netspec.loads(spec(table, "BCEWithLogitsLoss", 7, 1, epochs=1)), here / "run").run
+    said = json.loads(netspec_("predict", run, "houses.csv", "--format", "json").stdout)
+    text = netspec_("predict", run, "houses.csv").stdout
+    for answer in said:
+        (score,), label = answer["outputs"]["output"], answer["labels"]["sold"]
+        word, share = "yes" if score > 0 else "no", 1 / (1 + math.exp(-abs(score)))
+        assert label == {"name": word, "probability": pytest.approx(share)}
+        assert f"houses.csv[{answer['example']}]:\n  sold: {word} {share:.3f}\n" in text
+
+
 def test_a_parquet_file_is_what_its_csv_is(here: Path) -> None:
     import polars
 
@@ -232,7 +245,7 @@ def test_scores_of_a_yes_and_a_no_are_no_values_of_their_column(here: Path) -> N
     (here / "new.csv").write_text("rooms,kind\n2,flat\n")
     told = str(netspec_("predict", run, "new.csv", "-o", "out").exception)
     assert "its ending is one of .csv, .tsv, .parquet, as in `out.csv`" in told and not Path("out").exists()
-    assert netspec_("predict", run, "new.csv").output.splitlines()[1].startswith("  output: ")
+    assert netspec_("predict", run, "new.csv").output.splitlines()[1].startswith(("  sold: yes 0.", "  sold: no 0."))
 
 
 # ---- what is wrong

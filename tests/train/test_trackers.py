@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from netspec.cli import cli
-from netspec.diagnostics import MissingExtra, UsageError
+from netspec.diagnostics import MissingExtra, ResourceError, UsageError
 from netspec.trainer.show.trackers import TRACKERS
 from tests.commands import invoke
 from tests.train.small_runs import PLAIN, finish, run_until, small_net, whole_state
@@ -60,6 +63,48 @@ def test_wandb_takes_a_run_offline_and_its_continuation(tmp_path: Path, monkeypa
         assert time.monotonic() < until, files
         time.sleep(0.1)
     finish(net, tmp_path / "plain")
+    assert whole_state(tmp_path / "run") == whole_state(tmp_path / "plain")
+
+
+@contextmanager
+def unreachable(
+    library: object, name: str, run: Path, known: str | None, settings: Mapping[str, Any], *, from_: str
+) -> Generator[tuple[Callable[[Mapping[str, float], int], None], str]]:
+    """A service that fails at its beginning, in its second epoch, or at its end."""
+
+    def log(figures: Mapping[str, float], epoch: int) -> None:
+        if from_ == "epoch" and epoch > 1:
+            raise ConnectionError("refused\nby the server")
+
+    if from_ == "begin":
+        raise ConnectionError("refused\nby the server")
+    yield log, "a name"
+    if from_ == "end":
+        raise ConnectionError("refused\nby the server")
+
+
+@pytest.mark.parametrize("from_", ["begin", "epoch", "end"])
+def test_a_service_that_fails_is_told_and_ends_no_training(
+    from_: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(cast("dict[str, Any]", TRACKERS), "json", partial(unreachable, from_=from_))
+    (tmp_path / "net.yaml").write_text(PLAIN)
+    done = invoke(cli, "train", tmp_path / "net.yaml", "--run", tmp_path / "run", "--quiet", "--log", "json")
+    if from_ == "begin":
+        assert isinstance(done.exception, ResourceError)
+        assert str(done.exception) == (
+            "`--log json`: json does not take the run: refused by the server; nothing is trained, so "
+            f"`{tmp_path / 'run'}` may be removed"
+        )
+        monkeypatch.delitem(cast("dict[str, Any]", TRACKERS), "json")
+        line = ("train", tmp_path / "net.yaml", "--run", tmp_path / "run", "--quiet", "--auto-resume")
+        assert invoke(cli, *line).exception is None  # as by a scheduler, which need not remove it
+        return
+    assert done.exception is None
+    said = {"epoch": "epoch 2, and training goes on: refused by the server; `", "end": "the end of the run: refused by"}
+    assert done.stderr.count("does not take") == 1
+    assert f"note: json does not take {said[from_]}" in done.stderr
+    finish(small_net(PLAIN), tmp_path / "plain")
     assert whole_state(tmp_path / "run") == whole_state(tmp_path / "plain")
 
 

@@ -85,3 +85,8 @@ def test_weights_of_another_net_and_patterns_that_leave_nothing_are_refused(tmp_
         assembled(stored(tmp_path), "*.*")
     with pytest.raises(UsageError, match=r"`fresh=\['head.\*'\]` matches no parameter of the net and none of the file"):
         assembled(stored(tmp_path), "head.*")
+    for wrong, meant in (("1", "1.*"), ("1.wieght", "1.weight")):  # a module's name is no pattern
+        with pytest.raises(UsageError) as told:
+            assembled(stored(tmp_path), wrong)
+        assert str(told.value).endswith(f"; did you mean `fresh={[meant]}`?")
+        assert "of 4 parameters are loaded" in assembled(stored(tmp_path), meant).notes[0]

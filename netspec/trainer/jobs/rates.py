@@ -112,7 +112,7 @@ def find_lr(
     """
     need_net(net, "find_lr")
     asked = _checked(steps, lowest, highest)
-    chosen = Options.of(options).placed()
+    chosen = Options.of(options, find_lr).placed()
     with ExitStack() as stack:
         stack.enter_context(kept_environment())
         stack.enter_context(kept_child_handler())
@@ -234,11 +234,7 @@ class _RangeTest:
         loss = self.trainer.sums.read().loss
         if failed:
             if self._done == 0:
-                told = self._history.told(0, 1)
-                raise NonFinite(
-                    f"{told}; no update was made before it, so no learning rate mends that: look at the data, the "
-                    "layer and the initial values, or train in fp32"
-                )
+                raise NonFinite(". ".join(self._history.told(0, 1)))
             self._ended = _NOT_FINITE
             return False
         if math.isnan(loss):  # no target of the step counts
@@ -266,13 +262,18 @@ class _RangeTest:
         at_last = self._plan[max(self._done - 1, 0)]
         curve = RateCurve(
             self.trainer.net.name, recipe.optimizer.name(), _key(own), describe(self.trainer.arithmetic.device),
-            recipe.batch_size * recipe.accumulate, self.asked.steps, self.asked.lowest, self.asked.highest, seconds,
+            self._examples(), self.asked.steps, self.asked.lowest, self.asked.highest, seconds,
             tuple(self._rates), tuple(self._losses), tuple(smoothed), self._ended, at_last, proposals,
         )  # fmt: skip
         if not proposals:
             return replace(curve, advice=self._why_none(curve))
         still = self._ended == AT_THE_END and valley(averages)[1] == len(averages) - 1
         return replace(curve, advice=self._higher(curve)) if still else curve
+
+    def _examples(self) -> int:
+        """The examples of a step; there may be fewer than the recipe takes."""
+        wanted, known = self.trainer.recipe.batch_size * self.trainer.recipe.accumulate, self.trainer.examples_per_epoch
+        return wanted if known is None else min(wanted, known)
 
     def _higher(self, curve: RateCurve) -> str:
         """What to do where the loss still falls at the end."""
@@ -302,14 +303,16 @@ class _RangeTest:
             f"the smoothed loss never fell by more than single batches differ: it was {first:.4g} at first and "
             f"{least:.4g} at its best"
         )
-        if self._ended == AT_THE_END:
+        rose = self._ended == AT_THE_END and falls(curve.losses[::-1], curve.smoothed[::-1])
+        if self._ended == AT_THE_END and not rose:  # no sign yet of a rate that is too high
             return (
                 f"{told}; it had not diverged at {rate_text(curve.ended_at)}: go on higher, "
                 f"{_limit('highest', 100 * asked.highest)}; if it does not fall there, see what is frozen, and whether "
                 "the targets follow from the inputs"
             )
+        ended = f"rose to {curve.smoothed[-1]:.4g}" if rose else self._ended
         return (
-            f"{told}, and {self._ended} at {rate_text(curve.ended_at)}: see more of each rate with "
+            f"{told}, and {ended} at {rate_text(curve.ended_at)}: see more of each rate with "
             f"{option('steps', 3 * asked.steps)}, or take a larger `batch_size`, whose batches differ less; if it was "
             f"high from the first step on, {lower}"
         )

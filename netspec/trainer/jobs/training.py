@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from safetensors.torch import load
+
 from netspec.asked import option
 from netspec.diagnostics import UsageError
 from netspec.net import Net, need_net
@@ -19,6 +21,7 @@ from netspec.trainer.loop.background import Keeper
 from netspec.trainer.loop.callbacks import Callbacks
 from netspec.trainer.loop.epochs import Training
 from netspec.trainer.loop.resuming import finished, resumed
+from netspec.trainer.loop.state import load_model
 from netspec.trainer.machine.device import environment, fix_cublas, numerics
 from netspec.trainer.machine.processes import World, world
 from netspec.trainer.machine.signals import Interrupts, interrupts
@@ -26,7 +29,7 @@ from netspec.trainer.machine.undisturbed import kept_child_handler, kept_environ
 from netspec.trainer.measure.answers import Answers, gather_answers
 from netspec.trainer.measure.evaluation import examine
 from netspec.trainer.measure.given import name_of
-from netspec.trainer.run.directory import RunDirectory, class_names, create_run, find_run
+from netspec.trainer.run.directory import RunDirectory, check_weights, class_names, create_run, find_run
 from netspec.trainer.run.lock import locked
 from netspec.trainer.run.progress import Progress
 from netspec.trainer.run.records import Record
@@ -116,6 +119,8 @@ def train(
     >>> [record.epoch for record in result.records]
     [1, 2]
     """
+    if max_steps is not None and (type(max_steps) is not int or max_steps < 1):
+        raise UsageError(f"{option('max_steps')} is a number of steps, at least 1, but is {max_steps!r}")
     with ExitStack() as stack:
         # ---- processes, device, arithmetic
         stack.enter_context(kept_environment())
@@ -144,7 +149,7 @@ def train(
         progress, keeper = _standing(
             trainer, directory, facts, given, reporter, stack, resuming=resume is not None, force=force
         )
-        logged = _logged(trainer, directory, extras, stack)
+        logged = _logged(trainer, directory, extras, reporter, stack)
 
         # ---- the loop and the final files
         training = Training(trainer, directory, progress, keeper, reporter, caught, max_steps, logged, calls)
@@ -156,7 +161,7 @@ def train(
 def _chosen(net: Net, options: Mapping[str, Any], saved: Mapping[str, Any], *, resuming: bool) -> Options:
     """The options of this call, completed by those that a resumed run was started with."""
     need_net(net, "train")
-    chosen = Options.of(options)
+    chosen = Options.of(options, train)
     if resuming:
         if chosen.weights is not None:
             raise UsageError(
@@ -288,7 +293,7 @@ def _standing(
 
 
 def _logged(
-    trainer: Trainer, directory: RunDirectory, extras: Mapping[str, Any], stack: ExitStack
+    trainer: Trainer, directory: RunDirectory, extras: Mapping[str, Any], reporter: Reporter, stack: ExitStack
 ) -> Callable[[Record], None] | None:
     """The function that logs an epoch to TensorBoard and to services; None for none, and in all processes but the
     first."""
@@ -296,7 +301,7 @@ def _logged(
     if extras["tensorboard"] and trainer.world.first:
         logs.append(stack.enter_context(tensorboard_log(directory.path)))
     if extras["log"] and trainer.world.first:
-        logs.append(stack.enter_context(tracked(extras["log"], directory, trainer.net)))
+        logs.append(stack.enter_context(tracked(extras["log"], directory, trainer.net, reporter.note)))
 
     def log(record: Record) -> None:
         for each in logs:
@@ -319,8 +324,23 @@ def _carry_out(training: Training, *, report: bool) -> None:
     missing = not directory.report.is_file()
     if report and (trainer.world.tell(missing) if trainer.divided else missing and trainer.world.first):
         reporter.doing("writing report.html")
+        _take_best(trainer, directory, progress)
         _report(trainer, directory)
     trainer.world.wait_for_first()
+
+
+def _take_best(trainer: Trainer, directory: RunDirectory, progress: Progress) -> None:
+    """Put the weights that the run has, where they are those of its best epoch, into the module that is evaluated:
+    training is over, and the report is about them. A collective call for a net that is divided among processes.
+
+    Raises:
+        ResourceError: the file is damaged.
+    """
+    best = directory.best_epoch
+    if trainer.divided:  # by what the first one finds, since all must load or none
+        best = trainer.world.tell(best)
+    if best is not None and best < len(progress.records):
+        load_model(trainer.evaluated, load(check_weights(directory.weights)))
 
 
 def _report(trainer: Trainer, directory: RunDirectory) -> None:
@@ -328,6 +348,7 @@ def _report(trainer: Trainer, directory: RunDirectory) -> None:
 
     Called by all processes for a net that is divided among them, else by the first one.
     """
+    part = "validation" if trainer.data.test is None else "test"
     split, loss = trainer.data.test or trainer.data.validation, trainer.loss.classifier
     shape = trainer.net.output_shape if loss is None else loss.scores
     found = None
@@ -342,4 +363,5 @@ def _report(trainer: Trainer, directory: RunDirectory) -> None:
             trainer.evaluated, split, trainer.loss, trainer.arithmetic, batch_size=trainer.evaluation_batch
         )
     if trainer.world.first:
-        write_report(directory, trainer.net, found, class_names(trainer.data.names, shape), answers)
+        names, measured = class_names(trainer.data.names, shape), f"{part} data, {directory.origin()}"
+        write_report(directory, trainer.net, found, names, answers, measured)

@@ -344,11 +344,8 @@ class Training:
         if failed is None:
             return
         step = self.started_at + failed
-        told = self.history.told(step, self.progress.step - step)
-        raise NonFinite(
-            f"{told}; no parameter changed on that step or after it, and {self._saved()}. "
-            "A smaller learning rate, warm-up or `clip_grad_norm` are the usual remedies"
-        )
+        told, mend = self.history.told(step, self.progress.step - step)
+        raise NonFinite(f"{told}; no parameter changed on that step or after it, and {self._saved()}. {mend}")
 
     def _saved(self) -> str:
         saved = self.keeper.latest()
@@ -384,4 +381,5 @@ class Training:
             examples / self.seconds if examples else earlier,
             examples / self.computing if examples else None,
             memory_in_use(self.trainer.arithmetic.device),
+            self.directory.best_epoch,
         )

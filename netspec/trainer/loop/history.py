@@ -8,7 +8,7 @@ from typing import NamedTuple
 from netspec.trainer.machine.random_state import Drawn, Draws
 from netspec.trainer.setup.trainer import Trainer
 from netspec.trainer.step.feed import Feed
-from netspec.trainer.step.nonfinite import explain
+from netspec.trainer.step.nonfinite import Lost, explain
 
 
 class _Past(NamedTuple):
@@ -48,20 +48,22 @@ class History:
         if self._keeps:
             self._steps[-1].feeds.append(feed)
 
-    def told(self, step: int, behind: int) -> str:
-        """Where a step of the run was, and what was first not finite in it; `behind` steps have ended since it began.
+    def told(self, step: int, behind: int) -> tuple[str, str]:
+        """Where a step of the run was with what was first not finite in it, and what to do; `behind` steps have ended
+        since it began.
 
         It runs once more, eagerly: batches and augmentation are functions of the epoch, the random state was saved
         before it, and no parameter has changed since.
         """
         if not 0 < behind <= len(self._steps):
-            return f"step {step + 1}: its batch is no longer at hand"
+            return Lost("its batch is no longer at hand").told(f"step {step + 1}", first=step == 0)
         past = self._steps[-behind]
         where = f"step {step + 1} (epoch {past.epoch + 1}, batch {past.first + 1})"
         if not (self._keeps or self._replays):
-            return f"{where}: its batch is no longer at hand, since the data have an order of their own"
+            unknown = Lost("its batch is no longer at hand, since the data have an order of their own")
+            return unknown.told(where, first=step == 0)
         self._draws.restore(past.random)
-        return f"{where}: {explain(self._trainer.model, self._trainer.step, self._again(past))}"
+        return explain(self._trainer.model, self._trainer.step, self._again(past)).told(where, first=step == 0)
 
     def _again(self, past: _Past) -> list[Feed]:
         if past.feeds:

@@ -121,7 +121,7 @@ def restore(
     """
     state = checkpoint.state
     try:
-        _load_model(trainer.model, checkpoint.model)
+        load_model(trainer.model, checkpoint.model)
     except RuntimeError as error:
         raise UsageError(f"the checkpoint is of another net: {str(error).splitlines()[-1].strip()}") from None
     progress = progress_of(state["progress"])
@@ -139,9 +139,9 @@ def restore(
     if trainer.step.scale and state["scale"]:
         trainer.step.scale.load_state_dict(state["scale"])
     if trainer.average and then["ema"]:
-        _load_model(trainer.average.module, state["average"])
+        load_model(trainer.average.module, state["average"])
     elif trainer.average:  # the average is new: it starts from the current weights
-        _load_model(trainer.average.module, checkpoint.model)
+        load_model(trainer.average.module, checkpoint.model)
     for key in ("random", "sums"):
         if len(state[key]) != state["identity"]["world_size"]:
             raise ValueError(f"`{key}` of {len(state[key])} processes")
@@ -156,7 +156,7 @@ def restore(
     return progress
 
 
-def _load_model(model: nn.Module, state: Mapping[str, Tensor]) -> None:
+def load_model(model: nn.Module, state: Mapping[str, Tensor]) -> None:
     """Load a state dict of whole tensors into a model, which may be divided.
 
     Raises:

@@ -49,6 +49,11 @@ class RunDirectory:
         """The epoch that `weights` are of, where they are the best; None for those at the end."""
         return _noted(self.weights)[2] if self.last.is_file() else None
 
+    def origin(self, *, last: bool = False) -> str:
+        """Which weights those of a finished run are, as text: the best where it has them, unless `last`."""
+        epoch = None if last else self.best_epoch
+        return "weights at the end" if epoch is None else f"best weights, of epoch {epoch}"
+
     def remove_weights(self) -> None:
         """Remove the weights of a finished run and their checksums."""
         for file in (self.weights, self.last):

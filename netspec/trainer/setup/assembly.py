@@ -87,7 +87,7 @@ def assemble(
         if supplied.data is None:
             seed_everything(recipe.seed + world.rank)
     recipe = balanced(net, recipe, data)
-    draw_evenly(net, recipe, data)
+    undrawn = draw_evenly(net, recipe, data)
     net = replace(net, recipe=recipe)  # so that the run's own spec says the numbers
     model, notes = _model(net, recipe, options, arithmetic)
     copied = copy.deepcopy(model) if recipe.ema else None
@@ -115,7 +115,7 @@ def assemble(
     return Trainer(
         net, recipe, world, arithmetic, data, model, optimization, schedule, loss, sums, step, average, driver,
         batches_per_epoch=batches, steps_per_epoch=steps, others=others, metrics=metrics, divided=bool(options.shard),
-        notes=notes,
+        notes=notes if undrawn is None else (*notes, undrawn),
     )  # fmt: skip
 
 

@@ -37,15 +37,18 @@ def balanced(net: Net, recipe: Recipe, data: DataSplits) -> Recipe:
     return recipe._replace(loss=tuple(found) if isinstance(recipe.loss, tuple) else found[0].loss)
 
 
-def draw_evenly(net: Net, recipe: Recipe, data: DataSplits) -> None:
+def draw_evenly(net: Net, recipe: Recipe, data: DataSplits) -> str | None:
     """Let the training examples be drawn by their classes, if the recipe says so.
+
+    Returns:
+        A note about classes of which there is none to draw.
 
     Raises:
         UsageError: only reading the examples would tell the classes, or an example has several.
         ResourceError: no target counts.
     """
     if recipe.sampler is None:
-        return
+        return None
     ends = ends_of(net)
     terms = resolve(recipe.losses, ends, text=recipe.data.next_token).terms
     term = next(term for term in terms if term.loss.target == "classes")
@@ -66,6 +69,14 @@ def draw_evenly(net: Net, recipe: Recipe, data: DataSplits) -> None:
         raise ResourceError(f"{said} by their class, but all {len(classes)} training targets are {ignored}, which "
                             f"`{term.loss.name()}` ignores")  # fmt: skip
     data.train.sampler = EvenSampler(data.train.rows, classes, ignored)
+    assert term.type is not None, "a net that trains has known outputs"
+    there, width = set(ints(classes)), term.type.shape[0]
+    lacking = [number for number in range(width) if number not in there] if isinstance(width, int) else []
+    if not lacking:
+        return None
+    names = data.names if len(data.names) == width else [f"class {number}" for number in range(lacking[0] + 1)]
+    more = "" if len(lacking) == 1 else f" and {len(lacking) - 1} more of the {width} classes"
+    return f"note: {said} no example of {names[lacking[0]]}{more}: the training data have none"
 
 
 def _known(term: LossTerm, data: DataSplits, inputs: int, said: str, mend: str) -> Tensor:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from inspect import signature
 from pathlib import Path
 from typing import Any, get_args
 
@@ -51,8 +52,8 @@ class Options:
     state. None for what the run was started with, False for a new one."""
 
     @classmethod
-    def of(cls, given: Mapping[str, Any]) -> Options:
-        """Options from keyword arguments.
+    def of(cls, given: Mapping[str, Any], call: Callable[..., Any] | None = None) -> Options:
+        """Options from keyword arguments of `call`, which has others of its own; None stands for `netspec.train`.
 
         Raises:
             TypeError: there is no option with a name.
@@ -62,10 +63,15 @@ class Options:
         for name in given:
             if name in known:
                 continue
-            near = did_you_mean(name, known)
+            own = (
+                []
+                if call is None
+                else [key for key, of in signature(call).parameters.items() if of.kind is of.KEYWORD_ONLY]
+            )
+            near = did_you_mean(name, [*own, *known])
             recipe = f"; of the recipe it is set with `netspec.load(…, set={{'train.{name}': …}})`"
             hint = f"; did you mean `{near}`?" if near else recipe if name in KEYS else ""
-            raise TypeError(f"train has no option `{name}`{hint}")
+            raise TypeError(f"{'train' if call is None else call.__name__} has no option `{name}`{hint}")
         driver = given.get("driver", "auto")
         if driver not in driver_names():
             raise UsageError(f"there is no driver `{driver}`; say {', '.join(driver_names())}")

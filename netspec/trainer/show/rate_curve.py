@@ -140,9 +140,9 @@ class RateCurve:
         last = len(self.rates) - 1
         shown = sorted({round(last * i / _ROWS) for i in range(_ROWS + 1)})
         least, room = min(self.smoothed), min(50, width - 22)
-        most = max(self._first_half, least + 1e-12)
+        span = (self._first_half - least) or 1.0
         for place in shown:
-            share = (self.smoothed[place] - least) / (most - least)
+            share = (self.smoothed[place] - least) / span
             bar = "█" * max(0, min(room, round(room * share)))
             yield f"{rate_text(self.rates[place]):>8}  {self.smoothed[place]:>10.4g}  {bar}".rstrip()
 

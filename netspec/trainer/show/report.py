@@ -39,14 +39,19 @@ _PAGE = Template("""<!doctype html>
 $style</style></head><body><main>
 <h1>$title</h1>
 $about
-<ul class="figures">$figures</ul>
+$figures
 $sections
 </main></body></html>
 """)
 
 
 def write_report(
-    run: RunDirectory, net: Net, found: Examination | None, names: Sequence[str], answers: Sequence[Answers] = ()
+    run: RunDirectory,
+    net: Net,
+    found: Examination | None,
+    names: Sequence[str],
+    answers: Sequence[Answers] = (),
+    measured: str = "",
 ) -> None:
     """Write `report.html` into a run directory.
 
@@ -56,15 +61,21 @@ def write_report(
         found: the examination on the test set, for classifiers.
         names: the names of the classes.
         answers: what the net answers on the test set.
+        measured: of which data and weights these two are, `test data, best weights, of epoch 3`.
 
     Raises:
         ResourceError: the file cannot be written.
     """
-    write_atomically(run.report, make_report(run, net, found, names, answers), durable=False)
+    write_atomically(run.report, make_report(run, net, found, names, answers, measured), durable=False)
 
 
 def make_report(
-    run: RunDirectory, net: Net, found: Examination | None, names: Sequence[str], answers: Sequence[Answers] = ()
+    run: RunDirectory,
+    net: Net,
+    found: Examination | None,
+    names: Sequence[str],
+    answers: Sequence[Answers] = (),
+    measured: str = "",
 ) -> str:
     """The report as HTML; see `write_report` for the arguments."""
     records = read_records(run.path)
@@ -73,14 +84,15 @@ def make_report(
         _section("Curves", _in_both_schemes(curves, SHOWN), "whole"),
         _section("Epochs", _epochs(records, net.recipe)),
     ]
+    said = f'<p class="sub">{escape(measured[0].upper() + measured[1:])}</p>' if measured else ""
     if found is not None:
         sections += [
-            _section("Confusion", _confusion(found, names), "whole"),
-            _section("Worst mistakes", _gallery(found.worst, names)),
+            _section("Confusion", said + _confusion(found, names), "whole"),
+            _section("Worst mistakes", said + _gallery(found.worst, names)),
         ]
     for title, words, pictures in answer_sections(answers, names):
         shown = pictures[0] if len(pictures) == 1 else _in_both_schemes([text.encode() for text in pictures], title)
-        sections.append(_section(title, f"<p>{escape(words)}</p>{shown}", "whole"))
+        sections.append(_section(title, f"{said}<p>{escape(words)}</p>{shown}", "whole"))
     sections += [
         _section("Network", _in_both_schemes(_pictures(net), f"the layers of {net.name}"), "whole"),
         _section("Layers", _layers(net)),
@@ -90,7 +102,11 @@ def make_report(
     style = files(__package__ or "").joinpath("report.css").read_text(encoding="utf-8")
     about = "\n".join(f'<p class="sub">{escape(line)}</p>' for line in _about(run, net))
     return _PAGE.substitute(
-        title=escape(net.name), style=style, about=about, figures=_figures(records, run), sections="\n".join(sections)
+        title=escape(net.name),
+        style=style,
+        about=about,
+        figures=_figures(records, run, net.recipe),
+        sections="\n".join(sections),
     )
 
 
@@ -151,26 +167,52 @@ def _pictures(net: Net) -> list[bytes]:
 # ---- figures
 
 
-def _figures(records: Sequence[Record], run: RunDirectory) -> str:
+_Figure = tuple[str, str, list[str]]
+"""A name, a value, and words below them."""
+
+
+def _figures(records: Sequence[Record], run: RunDirectory, recipe: Recipe | None) -> str:
+    """The figures of the epoch whose weights the run has, and of the last one where that is another."""
     if not records:
-        return "<li><b>—</b><span>no epoch is finished</span></li>"
-    last = records[-1]
-    parts = [part for part in ("train", "validation", "test") if last.figure(f"{part}_loss") is not None]
-    alone = [name.partition("_")[2] for name in last.parts if not set("./") & set(name)]
-    quantities = dict.fromkeys(("loss", last.quantity, *alone))
-    shown: list[tuple[str, str, list[str]]] = []
-    for quantity in quantities:
+        return _tiles([("no epoch is finished", "—", [])])
+    last, seconds = records[-1], sum(record.seconds for record in records)
+    pace: list[_Figure] = [
+        ("seconds of training", f"{seconds:,.1f}", []),
+        ("examples per second", f"{last.examples_per_second:,.0f}", []),
+    ]
+    best = next((record for record in records if record.epoch == run.best_epoch), None)
+    if best is None or recipe is None or recipe.best is None:
+        return _tiles([*_measured(last, run), *pace])
+    by = f"the best by {escape(recipe.best.replace('_', ' ', 1))}"
+    if best is last:
+        said = f"Epoch {last.epoch}, {by} and the last. Its weights are in {run.weights.name}."
+        return f"<p>{said}</p>{_tiles([*_measured(last, run), *pace])}"
+    return (
+        f"<p>Epoch {best.epoch}, {by}. Its weights are in {run.weights.name}.</p>{_tiles(_measured(best, run))}"
+        f"<p>Epoch {last.epoch}, the last. Its weights are in {run.last.name}.</p>{_tiles(_measured(last, run))}"
+        f"<p>The whole run</p>{_tiles(pace)}"
+    )
+
+
+def _measured(record: Record, run: RunDirectory) -> list[_Figure]:
+    """What was measured in an epoch."""
+    parts = [part for part in ("train", "validation", "test") if record.figure(f"{part}_loss") is not None]
+    alone = [name.partition("_")[2] for name in record.parts if not set("./") & set(name)]
+    shown: list[_Figure] = []
+    for quantity in dict.fromkeys(("loss", record.quantity, *alone)):
         for part in parts:
-            if (value := last.figure(f"{part}_{quantity}")) is not None:
+            if (value := record.figure(f"{part}_{quantity}")) is not None:
                 beside = _shares(run, part) if quantity == "accuracy" and part != "train" else []
                 shown.append((f"{part} {quantity}", figure_text(value, 3), beside))
-    seconds = sum(record.seconds for record in records)
-    shown.append(("seconds of training", f"{seconds:,.1f}", []))
-    shown.append(("examples per second", f"{last.examples_per_second:,.0f}", []))
-    return "".join(
+    return shown
+
+
+def _tiles(figures: Sequence[_Figure]) -> str:
+    items = (
         f"<li><b>{value}</b>{''.join(f'<span>{words}</span>' for words in (name, *beside))}</li>"
-        for name, value, beside in shown
+        for name, value, beside in figures
     )
+    return f'<ul class="figures">{"".join(items)}</ul>'
 
 
 def _epochs(records: Sequence[Record], recipe: Recipe | None) -> str:

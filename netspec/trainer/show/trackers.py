@@ -18,7 +18,7 @@ from typing import Any, Final, cast
 from uuid import uuid4
 
 from netspec.asked import option
-from netspec.diagnostics import MissingExtra, UsageError, did_you_mean
+from netspec.diagnostics import MissingExtra, ResourceError, UsageError, did_you_mean
 from netspec.extras import install
 from netspec.net import Net
 from netspec.trainer.machine.disk import write_atomically
@@ -68,6 +68,9 @@ def _mlflow(
         yield log, opened.info.run_id
 
 
+_LONGEST: Final = 500
+"""So many letters of what a library says are told."""
+
 TRACKERS: Final[Mapping[str, Tracker]] = {"wandb": _wandb, "mlflow": _mlflow}
 """What `--log` names: each the name of its module and of netspec's extra."""
 
@@ -89,25 +92,70 @@ def need_trackers(names: Sequence[str]) -> None:
 
 
 @contextmanager
-def tracked(names: Sequence[str], directory: RunDirectory, net: Net) -> Generator[Callable[[Record], None]]:
-    """Open the logs of a run. Yields a function that logs an epoch to all of them."""
+def tracked(
+    names: Sequence[str], directory: RunDirectory, net: Net, note: Callable[[str], None]
+) -> Generator[Callable[[Record], None]]:
+    """Open the logs of a run. Yields a function that logs an epoch to all of them.
+
+    A service that fails later on, such as one that cannot be reached any more, ends no training: `note` is told of the
+    first epoch that it does not take, and the run's own files have them all.
+
+    Raises:
+        ResourceError: a service does not take the run.
+    """
     file = directory.path / "trackers.json"
     known = _known(file)
     settings = {} if net.recipe is None else dict(_flat(net.recipe.to_dict()))
     with ExitStack() as stack:
-        logs: list[Log] = []
+        logs: dict[str, Log] = {}
         for name in names:
-            opened = TRACKERS[name](import_module(name), net.name, directory.path, known.get(name), settings)
-            log, known[name] = stack.enter_context(opened)
-            logs.append(log)
+            try:
+                opened = TRACKERS[name](import_module(name), net.name, directory.path, known.get(name), settings)
+                logs[name], known[name] = opened.__enter__()
+            except Exception as error:  # of any class of the library
+                remedy = "" if directory.begun else f"; nothing is trained, so `{directory.path}` may be removed"
+                raise ResourceError(
+                    f"{option('log', [name])}: {name} does not take the run: {_words(error)}{remedy}"
+                ) from error
+            stack.push(_closing(name, opened, note))
         write_atomically(file, json.dumps(known) + "\n")
+
+        failed: set[str] = set()
 
         def log_all(record: Record) -> None:
             figures = {k: float(v) for k, v in record.row().items() if v is not None and k != "epoch"}
-            for log in logs:
-                log(figures, record.epoch)
+            for name, log in logs.items():
+                try:
+                    log(figures, record.epoch)
+                except Exception as error:
+                    if name not in failed:
+                        note(
+                            f"note: {name} does not take epoch {record.epoch}, and training goes on: {_words(error)}; "
+                            f"`{directory.path / 'metrics.csv'}` has every epoch"
+                        )
+                    failed.add(name)
 
         yield log_all
+
+
+def _closing(name: str, opened: AbstractContextManager[Any], note: Callable[[str], None]) -> Callable[..., bool]:
+    """Closes the log of a run at the end; a service that fails then is noted."""
+
+    def close(kind: Any, error: BaseException | None, trace: Any) -> bool:
+        try:
+            opened.__exit__(kind, error, trace)
+        except Exception as failure:
+            if failure is not error:
+                note(f"note: {name} does not take the end of the run: {_words(failure)}")
+        return False
+
+    return close
+
+
+def _words(error: Exception) -> str:
+    """What a library says, on one line."""
+    said = " ".join(str(error).split()) or type(error).__name__
+    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
 
 
 def _known(file: Path) -> dict[str, str]:

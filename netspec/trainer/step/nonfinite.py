@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from torch import Tensor, nn
 
@@ -18,7 +18,27 @@ from netspec.trainer.step.parameters import modules, named
 from netspec.trainer.step.work import Step
 
 
-def explain(model: nn.Module, step: Step, batches: Sequence[Feed]) -> str:
+class Lost(NamedTuple):
+    """What was first not finite in a step."""
+
+    text: str
+    in_data: bool = False
+    """It is in the batch, before the net has done anything."""
+
+    def told(self, where: str, *, first: bool) -> tuple[str, str]:
+        """The clause behind its place, and what to do; `first` if no update was made before it."""
+        mend = "A smaller learning rate, warm-up or `clip_grad_norm` are the usual remedies"
+        if self.in_data:
+            mend = "No learning rate mends that: look at the data, and at the transforms and the augmentation"
+        elif first:
+            mend = (
+                "No update was made before it, so no learning rate mends that: look at the data, the layer and the "
+                "initial values, or train in fp32"
+            )
+        return f"{where}: {self.text}", mend
+
+
+def explain(model: nn.Module, step: Step, batches: Sequence[Feed]) -> Lost:
     """Replay the batches of a failed step, and find the first value that is not finite.
 
     The parameters must be those from before the step. They are not changed: the replay only computes gradients. The
@@ -31,15 +51,15 @@ def explain(model: nn.Module, step: Step, batches: Sequence[Feed]) -> str:
         batches: its batches, several if gradients are accumulated.
 
     Returns:
-        A clause that continues "step 17: ".
+        What it is, in a clause that continues "step 17: ".
     """
     wrapped, step.forward = step.forward, model
     sums, step.sums = step.sums, (seen := _Seen())
     divided = any(is_divided(parameter) for parameter in model.parameters())
-    reason = ""
+    reason: Lost | None = None
     try:
         for number, batch in enumerate(feed.ready() for feed in batches):
-            found = "" if all(map(is_finite, each(batch.x))) else _BATCH
+            found = None if all(map(is_finite, each(batch.x))) else _BATCH
             if divided or not found:
                 found = found or _first_lost(model, step, batch, Phase(first=number == 0, last=False), seen)
             reason = reason or found
@@ -51,15 +71,15 @@ def explain(model: nn.Module, step: Step, batches: Sequence[Feed]) -> str:
         return reason
     for key, parameter, _ in named(model):
         if parameter.grad is not None and not is_finite(local(parameter.grad)):
-            return f"every layer's output and the loss are finite, but the gradient of `{key}` is not"
-    return "the loss is not finite, though every layer's output is"
+            return Lost(f"every layer's output and the loss are finite, but the gradient of `{key}` is not")
+    return Lost("the loss is not finite, though every layer's output is")
 
 
-_BATCH = "the batch itself holds a value that is not finite, before any layer"
+_BATCH: Final = Lost("the batch itself holds a value that is not finite, before any layer", in_data=True)
 
 
-def _first_lost(model: nn.Module, step: Step, batch: Buffers, phase: Phase, seen: _Seen) -> str:
-    """What was first not finite in a batch, while it runs once more; empty if all was."""
+def _first_lost(model: nn.Module, step: Step, batch: Buffers, phase: Phase, seen: _Seen) -> Lost | None:
+    """What was first not finite in a batch, while it runs once more; None if all was."""
     found: list[str] = []
     back: list[str] = []
     with ExitStack() as hooks:
@@ -69,10 +89,12 @@ def _first_lost(model: nn.Module, step: Step, batch: Buffers, phase: Phase, seen
                 hooks.callback(hook.remove)
         step(batch, phase)
     if found:
-        return found[0]
+        return Lost(found[0])
     if lost := seen.lost(step.objective):
-        return f"{lost} is not finite, though every layer's output is"
-    return back[0] if back else ""
+        targets = all(map(is_finite, each(batch.y)))
+        because = "" if targets else ": a target of the batch is not"
+        return Lost(f"{lost} is not finite, though every layer's output is{because}", in_data=not targets)
+    return Lost(back[0]) if back else None
 
 
 class _Seen:
@@ -86,9 +108,9 @@ class _Seen:
         self.finite = [is_finite(entry.loss) for entry in entries]
 
     def lost(self, objective: Objective) -> str:
-        """The losses of several that were not finite in the last batch, as text; empty if all were, or if it is one."""
+        """The losses that were not finite in the last batch, as text; empty if all were."""
         if objective.only is not None:
-            return ""
+            return "" if all(self.finite) else "the loss"
         names = [
             f"`{term.term.loss.name()}` of `{term.term.label}`"
             for term, finite in zip(objective.terms, self.finite, strict=True)

@@ -12,7 +12,7 @@ from safetensors.torch import load as load_safetensors
 from torch import Tensor, nn
 
 from netspec.asked import option
-from netspec.diagnostics import ResourceError, UsageError
+from netspec.diagnostics import ResourceError, UsageError, did_you_mean
 from netspec.trainer.machine.divided import local
 from netspec.trainer.machine.host import is_finite
 from netspec.trainer.run.directory import RunDirectory, check_weights
@@ -58,9 +58,16 @@ def load_weights(model: nn.Module, path: Path, fresh: Sequence[str] = ()) -> str
     left = {key for key in {**own, **saved} if any(_is_fresh(p, key, owners.get(key)) for p in fresh)}
     for pattern in fresh:
         if not any(_is_fresh(pattern, key, owners.get(key)) for key in {**own, **saved}):
+            keys = {**own, **saved}
+            within = f"{pattern}.*" if any(key.startswith(f"{pattern}.") for key in keys) else None
+            meant = within or did_you_mean(pattern, keys)
             raise UsageError(
-                f"{option('fresh', [pattern])} matches no parameter of the net and none of the file; the net has "
-                f"{_listed(list(own))}, and the file {_listed(list(saved))}"
+                f"{option('fresh', [pattern])} matches no parameter of the net and none of the file"
+                + (
+                    f"; did you mean {option('fresh', [meant])}?"
+                    if meant
+                    else f"; the net has {_listed(list(own))}, and the file {_listed(list(saved))}"
+                )
             )
     problems = {key: f"`{key}` is missing: {_shape(own[key])} in the net" for key in own if key not in saved}
     problems |= {key: f"`{key}` is not in the net: {_shape(saved[key])} there" for key in saved if key not in own}

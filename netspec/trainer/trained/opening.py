@@ -175,8 +175,7 @@ def open_trained(
         origin = f"best checkpoint, {at.name}"
         used(at, lambda found: _load(model, found))
     elif run.finished:
-        epoch = None if last else run.best_epoch
-        origin = "weights at the end" if epoch is None else f"best weights, of epoch {epoch}"
+        origin = run.origin(last=last)
         load_weights(model, run.last if last and run.last.is_file() else run.weights)
     else:
         at, _ = newest_used(run.checkpoints, _warn, lambda found: _load(model, found))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from netspec.diagnostics import UsageError
 from netspec.recipe.base import is_image
 from netspec.recipe.datasets.table import Table
 from netspec.recipe.measures import reads_of
+from netspec.trainer.data.columns import columns_of
 from netspec.trainer.data.ends import given_of
 from netspec.trainer.data.load import load_examples, load_rows
 from netspec.trainer.data.pictures import read_picture
@@ -24,6 +25,7 @@ from netspec.trainer.machine.device import numerics
 from netspec.trainer.machine.host import floats, ints
 from netspec.trainer.machine.values import Values, each
 from netspec.trainer.measure.evaluation import autocast, evaluating
+from netspec.trainer.measure.measured import likelihood
 from netspec.trainer.trained.opening import Trained
 from netspec.trainer.transforms.pipeline import Pipeline
 from netspec.views.describe import shape_text
@@ -33,6 +35,20 @@ TENSORS = ".safetensors"
 
 _SHOWN = 8
 """So many values of an output are printed; the JSON has all."""
+
+
+class Label(NamedTuple):
+    """What a net says of a yes or no."""
+
+    name: str | None
+    """The likelier of the two words of its column; None where that has 0 and 1."""
+    share: float
+    """The probability of the second word, or of 1."""
+
+    @property
+    def probability(self) -> float:
+        """That of the word that is said; of 1 where there are none."""
+        return self.share if self.name is None or self.share > 0.5 else 1 - self.share
 
 
 @dataclass(frozen=True)
@@ -46,13 +62,18 @@ class Answer:
     outputs: dict[str, Tensor | tuple[Tensor, ...]]
     """The values of each output by its name, on the host; those of a family are a tuple. Empty for a classifier with
     one output."""
+    labels: dict[str, Label] = field(default_factory=dict[str, "Label"])
+    """What is said of each target that is a label of a table, by its column."""
 
     def text(self) -> str:
         """The answer as lines of text: the classes, and then a line for each output."""
         where, *number = (str(value) for value in self.source.values())
         head = f"{where}{f'[{number[0]}]' if number else ''}:"
         named = ", ".join(f"{name} {share:.3f}" for name, share in self.classes or ())
-        return "\n".join([f"{head} {named}".rstrip(), *(f"  {name}: {_short(v)}" for name, v in self.outputs.items())])
+        shown = {name: _short(value) for name, value in self.outputs.items()}
+        if self.labels:
+            shown = {name: f"{said.name or ''} {said.probability:.3f}".strip() for name, said in self.labels.items()}
+        return "\n".join([f"{head} {named}".rstrip(), *(f"  {name}: {text}" for name, text in shown.items())])
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as plain values, for JSON."""
@@ -61,6 +82,10 @@ class Answer:
             values["classes"] = [{"name": name, "probability": share} for name, share in self.classes]
         if self.outputs:
             values["outputs"] = {name: _plain(value) for name, value in self.outputs.items()}
+        if self.labels:
+            values["labels"] = {
+                name: {"name": said.name, "probability": said.probability} for name, said in self.labels.items()
+            }
         return values
 
 
@@ -156,6 +181,7 @@ def _answers(trained: Trained, x: Values, sources: Sequence[dict[str, Any]], top
     named = {value.name or "output": part for value, part in zip(trained.net.outputs, outputs, strict=True)}
     loss = objective.classifier if trained.classifies else None
     scores = None if loss is None else outputs[loss.term.of[0]]
+    known = _known(trained)
     answers: list[Answer] = []
     for i, source in enumerate(sources):
         own = {k: tuple(t[i] for t in part) if isinstance(part, tuple) else part[i] for k, part in named.items()}
@@ -164,9 +190,9 @@ def _answers(trained: Trained, x: Values, sources: Sequence[dict[str, Any]], top
                 which = f"output `{name}`" if len(named) > 1 else "output"
                 where = "[".join(map(str, source.values())) + "]" * (len(source) - 1)
                 raise NonFinite(f"`{where}`: the net's {which} for it is not finite, though every weight is")
-        own = _by_column(trained, own)
+        said, own = _labels(trained, own, known), _by_column(trained, own)
         classes = None if not isinstance(scores, Tensor) else _classes(trained.names, scores[i], top)
-        answers.append(Answer(source, classes, {} if classes is not None and len(own) == 1 else own))
+        answers.append(Answer(source, classes, {} if classes is not None and len(own) == 1 else own, said))
     return answers
 
 
@@ -183,6 +209,27 @@ def _by_column(
         return outputs
     parts = output.flatten() if len(targets) > 1 else (output,)
     return dict(zip(targets, parts, strict=True))
+
+
+def _known(trained: Trained) -> Sequence[str] | None:
+    """The words of a table's target, in their order; None where the run keeps none."""
+    kept = trained.run.kept(trained.recipe.data) if trained.recipe.data.tabular else None
+    return None if kept is None else columns_of(kept.read_text(encoding="utf-8"), str(kept)).classes
+
+
+def _labels(
+    trained: Trained, outputs: dict[str, Tensor | tuple[Tensor, ...]], known: Sequence[str] | None
+) -> dict[str, Label]:
+    """What a net says of the columns of a table that are labels; nothing where they are none. `known` are the words."""
+    data, (item, *more) = trained.recipe.data, trained.recipe.losses
+    (output, *others) = outputs.values()
+    if not data.tabular or more or others or not isinstance(output, Tensor) or reads_of(item.loss) != "labels":
+        return {}
+    shares = floats(likelihood(item.loss)(output.flatten()))
+    return {
+        name: Label(None if known is None else known[share > 0.5], share)
+        for name, share in zip(cast("Table", data).targets, shares, strict=True)
+    }
 
 
 def _on_host(output: Tensor) -> Tensor:

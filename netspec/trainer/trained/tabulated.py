@@ -11,14 +11,10 @@ import torch
 from torch import Tensor
 
 from netspec.diagnostics import UsageError
-from netspec.recipe.base import Loss
 from netspec.recipe.datasets.table import Table
-from netspec.recipe.measures import reads_of
-from netspec.trainer.data.columns import columns_of
 from netspec.trainer.data.frames import ENDINGS, need_polars, read_frame
 from netspec.trainer.machine.disk import write_atomically
 from netspec.trainer.machine.host import floats
-from netspec.trainer.measure.measured import likelihood
 from netspec.trainer.trained.opening import Trained
 from netspec.trainer.trained.prediction import Answer, predict
 
@@ -73,24 +69,22 @@ def _columns(trained: Trained, data: Table, answers: Sequence[Answer]) -> dict[s
     if answers[0].classes is not None:
         best = [answer.classes[0] for answer in answers if answer.classes]
         return {f"predicted_{first}": [name for name, _ in best], "probability": [share for _, share in best]}
+    if answers[0].labels:
+        return _labels(answers)
     rows = torch.stack([_numbers(answer) for answer in answers])
     (item, *_) = trained.recipe.losses
-    if reads_of(item.loss) == "labels":
-        return _labels(trained, data, rows, item.loss)
     rows = rows.exp() if item.loss.logarithmic else rows
     return {f"predicted_{name}": floats(column) for name, column in zip(data.targets, rows.T, strict=True)}
 
 
-def _labels(trained: Trained, data: Table, rows: Tensor, loss: Loss) -> dict[str, list[Any]]:
+def _labels(answers: Sequence[Answer]) -> dict[str, list[Any]]:
     """The probability of each label, and where one is two words, the likelier of them."""
-    shares = likelihood(loss)(rows)
     made: dict[str, list[Any]] = {}
-    kept = trained.run.kept(data)
-    known = None if kept is None else columns_of(kept.read_text(encoding="utf-8"), str(kept)).classes
-    for name, column in zip(data.targets, shares.T, strict=True):
-        if known is not None:
-            made[f"predicted_{name}"] = [known[share > 0.5] for share in floats(column)]
-        made[f"probability_{name}"] = floats(column)
+    for name in answers[0].labels:
+        said = [answer.labels[name] for answer in answers]
+        if said[0].name is not None:
+            made[f"predicted_{name}"] = [label.name for label in said]
+        made[f"probability_{name}"] = [label.share for label in said]
     return made
 
 

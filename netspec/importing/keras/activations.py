@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
-from netspec.importing.keras.step import Step
-from netspec.importing.keras.tensors import Stored, turned
-from netspec.importing.keras.values import Value
+from netspec.importing.keras.changes import StoredTensor, turned
+from netspec.importing.keras.step import KerasStep
+from netspec.importing.keras.values import KerasValue
 
 NAMED: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
     "celu": ("CELU", {}),
@@ -40,7 +40,7 @@ NAMED: Final[Mapping[str, tuple[str, Mapping[str, Any]]]] = {
 _ALONG: Final = ("Softmax", "LogSoftmax")
 
 
-def activated(step: Step, x: Value) -> Value:
+def activated(step: KerasStep, x: KerasValue) -> KerasValue:
     """A value behind the activation that a layer has as an argument."""
     found = step.given.get("activation")
     if isinstance(found, dict):
@@ -61,17 +61,17 @@ def activated(step: Step, x: Value) -> Value:
     return step.put(head, {**_along(x), **arguments} if head in _ALONG else arguments, x)
 
 
-def _along(x: Value) -> dict[str, int]:
+def _along(x: KerasValue) -> dict[str, int]:
     """The axis of the channels, which is Keras's last."""
     return {"dim": 1 if x.first else -1}
 
 
-def activation(step: Step) -> Value:
+def activation(step: KerasStep) -> KerasValue:
     """`Activation`."""
     return activated(step, step.x)
 
 
-def relu(step: Step) -> Value:
+def relu(step: KerasStep) -> KerasValue:
     """`ReLU`, perhaps with a slope below 0 or an upper end."""
     given = step.given
     slope, top = given.number("negative_slope", 0.0), given.get("max_value")
@@ -84,19 +84,19 @@ def relu(step: Step) -> Value:
     return step.put("ReLU6", {}, step.x) if top == 6 else step.put("Clamp", {"min": 0, "max": top}, step.x)
 
 
-def leaky_relu(step: Step) -> Value:
+def leaky_relu(step: KerasStep) -> KerasValue:
     """`LeakyReLU`, whose slope is another one in Keras if nothing is said."""
     slope = step.given.number("negative_slope" if step.given.get("alpha") is None else "alpha", 0.3)
     return step.put("LeakyReLU", {"negative_slope": slope}, step.x)
 
 
-def elu(step: Step) -> Value:
+def elu(step: KerasStep) -> KerasValue:
     """`ELU`."""
     alpha = step.given.number("alpha", 1.0)
     return step.put("ELU", {} if alpha == 1 else {"alpha": alpha}, step.x)
 
 
-def softmax(step: Step) -> Value:
+def softmax(step: KerasStep) -> KerasValue:
     """`Softmax`, along one axis."""
     axis = step.given.get("axis", -1)
     dim = step.x.dim(axis) if type(axis) is int else None
@@ -105,7 +105,7 @@ def softmax(step: Step) -> Value:
     return step.put("Softmax", {"dim": -1 if dim == step.x.rank else dim}, step.x)
 
 
-def prelu(step: Step) -> Value:
+def prelu(step: KerasStep) -> KerasValue:
     """A slope for each value, shared along some axes: torch has one for each channel."""
     x = step.to_first(step.x)
     shared: Any = step.given.get("shared_axes") or []
@@ -118,7 +118,7 @@ def prelu(step: Step) -> Value:
     def change(array: Any) -> Any:
         return turned(parts)(array.reshape(-1))
 
-    weights = {"weight": Stored("vars/0", (*(1,) * (x.rank - 1), size), change)}
+    weights = {"weight": StoredTensor("vars/0", (*(1,) * (x.rank - 1), size), change)}
     return step.put("PReLU", {"num_parameters": size, "init": 0.0}, x, weights=weights)
 
 

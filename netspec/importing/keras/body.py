@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from netspec.importing.config import NotImportable
-from netspec.importing.keras.values import Value
+from netspec.importing.keras.values import KerasValue
 from netspec.language.reserved import RESERVED, reserved
 from netspec.layers import MODULE_OF, layer_class
 from netspec.layers.base import TensorType, shape_text
@@ -17,13 +19,13 @@ from netspec.writing import flow, written
 
 
 @dataclass
-class Line:
+class ListedItem:
     """An item with its options."""
 
     head: str
     """`Conv2d: {out_channels: 8, kernel_size: 3}`, `use: x`, or `as` for a name of what stands here."""
     options: dict[str, str] = field(default_factory=dict[str, str])
-    inside: Body | None = None
+    inside: ItemList | None = None
     """The items of a `sequential`."""
 
     def lines(self) -> Iterator[str]:
@@ -40,7 +42,7 @@ class Line:
         yield from (f"{key}: {value}" for key, value in options.items())
 
 
-class Names:
+class NewNames:
     """Names of modules and values that nothing else has."""
 
     def __init__(self, taken: Sequence[str] = ()) -> None:
@@ -74,27 +76,27 @@ _OF_MODULES: Final = frozenset((
 """What every module has, so that no layer inside it can have the name."""
 
 
-class Body:
+class ItemList:
     """A list of items, with what stands at its end."""
 
-    def __init__(self, values: Names, prefix: str = "") -> None:
+    def __init__(self, values: NewNames, prefix: str = "") -> None:
         """
         Args:
             values: names of values, of which one inside may not be one outside.
             prefix: what stands in front of a name in the keys of the weights, `inner.`.
         """
-        self.names: Final = Names()
+        self.names: Final = NewNames()
         """Of modules."""
         self.values: Final = values
         self.prefix: Final = prefix
-        self.items: Final[list[Line]] = []
-        self.current: Value | None = None
+        self.items: Final[list[ListedItem]] = []
+        self.current: KerasValue | None = None
         self.label = "x"
         """The name of the layer that is being written, after which values are named."""
         self._named: Final[dict[int, str]] = {}
         self._labels: Final[dict[int, str]] = {}
-        self._from: Final[dict[int, Line]] = {}
-        self._kept: Final[list[Value]] = []  # so that no number of a value is that of another
+        self._from: Final[dict[int, ListedItem]] = {}
+        self._kept: Final[list[KerasValue]] = []  # so that no number of a value is that of another
 
     def lines(self) -> Iterator[str]:
         """The items in block style."""
@@ -103,7 +105,7 @@ class Body:
             yield f"- {first}"
             yield from (f"  {line}" for line in others)
 
-    def begin(self, value: Value, name: str | None) -> None:
+    def begin(self, value: KerasValue, name: str | None) -> None:
         """Let a value be the one that stands at the beginning, or an input with a name."""
         self._kept.append(value)
         self._labels[id(value)] = self.label
@@ -112,9 +114,9 @@ class Body:
         if self.current is None and not self.items:
             self.current = value
             if name is None:
-                self._from[id(value)] = Line("as")
+                self._from[id(value)] = ListedItem("as")
 
-    def name(self, value: Value) -> str:
+    def name(self, value: KerasValue) -> str:
         """A name for a value, which is given to the item that it comes from."""
         found = self._named.get(id(value))
         if found is None:
@@ -125,21 +127,21 @@ class Body:
                 self.items.insert(0, line)
         return found
 
-    def branch(self, value: Value) -> str:
+    def branch(self, value: KerasValue) -> str:
         """A value as a branch of a join."""
         return "[]" if value is self.current else self.name(value)
 
-    def stand(self, value: Value) -> None:
+    def stand(self, value: KerasValue) -> None:
         """Let a value stand here."""
         if value is not self.current:
-            self.items.append(Line(f"use: {self.name(value)}"))
+            self.items.append(ListedItem(f"use: {self.name(value)}"))
             self.current = value
 
     def put(
-        self, head: str, made: Value, options: Mapping[str, str] | None = None, inside: Body | None = None
-    ) -> Value:
+        self, head: str, made: KerasValue, options: Mapping[str, str] | None = None, inside: ItemList | None = None
+    ) -> KerasValue:
         """Add an item that gives a value."""
-        line = Line(head, dict(options or {}), inside)
+        line = ListedItem(head, dict(options or {}), inside)
         self.items.append(line)
         self.current = made
         self._from[id(made)] = line
@@ -148,7 +150,7 @@ class Body:
         return made
 
 
-def layer_type(head: str, arguments: Mapping[str, Any], x: Value, where: str) -> TensorType:
+def layer_type(head: str, arguments: Mapping[str, Any], x: KerasValue, where: str) -> TensorType:
     """What a layer gives for a value.
 
     Raises:
@@ -157,8 +159,9 @@ def layer_type(head: str, arguments: Mapping[str, Any], x: Value, where: str) ->
     try:
         layer = layer_class(head).model_validate({key: _tuples(value) for key, value in arguments.items()})
     except ValueError as error:
-        first = str(error).partition("\n")[2].strip().splitlines()[:2]
-        raise NotImportable(f"{where}: no `{head}` has these arguments: {' '.join(first)[:200]}") from None
+        wrong = error.errors() if isinstance(error, ValidationError) else []
+        told = "; ".join(f"`{'.'.join(map(str, one['loc'])) or head}` {one['msg']}" for one in wrong[:2])
+        raise NotImportable(f"{where}: no `{head}` has these arguments: {told[:200]}") from None
     made = accepted(layer, x.type)
     if made is None:
         sizes = shape_text(x.shape)

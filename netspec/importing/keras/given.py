@@ -22,7 +22,7 @@ _FLOATS: Final = ("float32", "mixed_float16", "mixed_bfloat16")
 """Policies whose parameters are of float32."""
 
 
-class Given:
+class KerasLayer:
     """The configuration of a layer, with the place where it stands."""
 
     def __init__(self, place: str, kind: str, values: Mapping[str, Any]) -> None:
@@ -131,7 +131,7 @@ class Given:
             self.refuse(key, f"is none of {', '.join(f'`{one}`' for one in allowed)}")
         return value
 
-    def inner(self, key: str) -> Given:
+    def inner(self, key: str) -> KerasLayer:
         """The configuration of a layer inside this one."""
         found = self.get(key)
         if not isinstance(found, dict):
@@ -143,7 +143,7 @@ class Given:
             self.refuse(key, "is no layer of Keras's own")
         if layer.get("registered_name") not in (None, kind):
             self.refuse(key, "is a class of somebody's own, whose code is not in the file")
-        return Given(f"{self.place}/{key}", kind, self._inner(layer))
+        return KerasLayer(f"{self.place}/{key}", kind, self._inner(layer))
 
     def _inner(self, found: dict[str, Any]) -> dict[str, Any]:
         config = found.get("config")

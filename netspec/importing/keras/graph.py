@@ -26,7 +26,7 @@ class Ref(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Call:
+class KerasCall:
     """A call of a layer: tensors, lists of tensors and numbers."""
 
     args: tuple[Any, ...] = ()
@@ -46,7 +46,7 @@ class Member:
     kind: str
     module: str
     config: Mapping[str, Any]
-    calls: tuple[Call, ...]
+    calls: tuple[KerasCall, ...]
     stored: str
     """The group of its weights, below that of the model."""
     built: Any = None
@@ -54,7 +54,7 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Network:
+class KerasModel:
     """A model: its layers by name, and what goes in and comes out."""
 
     place: str
@@ -90,7 +90,7 @@ class Network:
             stack += [(one, False) for one in reversed(self.call(ref).refs) if not state.get((one.layer, one.call))]
         return found
 
-    def call(self, ref: Ref) -> Call:
+    def call(self, ref: Ref) -> KerasCall:
         """The call that a tensor comes from.
 
         Raises:
@@ -113,7 +113,7 @@ def refuse(place: str, name: str, why: str) -> NoReturn:
     raise NotImportable(f"config.json, layer `{_path(place, str(name))[:120]}` {why}")
 
 
-def network_of(found: Any, place: str = "", depth: int = 0) -> Network:
+def network_of(found: Any, place: str = "", depth: int = 0) -> KerasModel:
     """The model that a configuration describes.
 
     Args:
@@ -144,10 +144,10 @@ def network_of(found: Any, place: str = "", depth: int = 0) -> Network:
         return _chain(members, config, place)
     inputs, _ = _ends(config.get("input_layers"), "input_layers", place)
     outputs, names = _ends(config.get("output_layers"), "output_layers", place)
-    return Network(place, config, by_name, inputs, outputs, names)
+    return KerasModel(place, config, by_name, inputs, outputs, names)
 
 
-def _chain(members: Sequence[Member], config: Mapping[str, Any], place: str) -> Network:
+def _chain(members: Sequence[Member], config: Mapping[str, Any], place: str) -> KerasModel:
     """A Sequential: each layer is given what the one before it gives."""
     if members and members[0].kind == "InputLayer":
         first, rest = members[0], members[1:]
@@ -158,10 +158,10 @@ def _chain(members: Sequence[Member], config: Mapping[str, Any], place: str) -> 
     made, before = {first.name: first}, Ref(first.name, 0, 0)
     for member in rest:
         made[member.name] = Member(
-            member.name, member.kind, member.module, member.config, (Call((before,)),), member.stored, member.built
+            member.name, member.kind, member.module, member.config, (KerasCall((before,)),), member.stored, member.built
         )
         before = Ref(member.name, 0, 0)
-    return Network(place, config, made, (Ref(first.name, 0, 0),), (before,))
+    return KerasModel(place, config, made, (Ref(first.name, 0, 0),), (before,))
 
 
 def _members(listed: Sequence[Any], place: str, *, is_chain: bool) -> Iterator[Member]:
@@ -207,7 +207,7 @@ def _checked(found: Any, place: str) -> tuple[str, dict[str, Any]]:
     return kind, cast("dict[str, Any]", config)
 
 
-def _call(found: Any, place: str, name: str) -> Call:
+def _call(found: Any, place: str, name: str) -> KerasCall:
     if not isinstance(found, dict):
         refuse(place, name, "has `inbound_nodes` as Keras 2 wrote them: load the file with Keras 3, and save it again")
     call = cast("dict[str, Any]", found)
@@ -215,7 +215,7 @@ def _call(found: Any, place: str, name: str) -> Call:
     if not isinstance(args, list) or not isinstance(kwargs, dict):
         refuse(place, name, "has `inbound_nodes` without `args` and `kwargs`")
     named = {key: _argument(value, place, name) for key, value in cast("dict[str, Any]", kwargs).items()}
-    return Call(tuple(_argument(one, place, name) for one in cast("list[Any]", args)), named)
+    return KerasCall(tuple(_argument(one, place, name) for one in cast("list[Any]", args)), named)
 
 
 def _argument(found: Any, place: str, name: str, depth: int = 0) -> Any:

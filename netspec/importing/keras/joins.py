@@ -8,15 +8,15 @@ from typing import Any, Final, NoReturn
 
 from netspec.dims import Size, same
 from netspec.importing.keras.graph import Ref
-from netspec.importing.keras.step import Step
-from netspec.importing.keras.values import Value
+from netspec.importing.keras.step import KerasStep
+from netspec.importing.keras.values import KerasValue
 from netspec.layers.base import TensorType, shape_text
 
 
-def joined(word: str) -> Callable[[Step], Value]:
+def joined(word: str) -> Callable[[KerasStep], KerasValue]:
     """`Add` and `Multiply`."""
 
-    def write(step: Step) -> Value:
+    def write(step: KerasStep) -> KerasValue:
         if len(step.inputs) < 2:
             step.refuse("is given one tensor, and joins several")
         values = step.alike(step.inputs)
@@ -26,7 +26,7 @@ def joined(word: str) -> Callable[[Step], Value]:
     return write
 
 
-def concatenated(step: Step) -> Value:
+def concatenated(step: KerasStep) -> KerasValue:
     """`Concatenate`."""
     axis = step.given.get("axis", -1)
     values = list(step.inputs)
@@ -48,26 +48,28 @@ def concatenated(step: Step) -> Value:
     shape = (*x.shape[: dim - 1], size, *x.shape[dim:])
     branches = ", ".join(step.body.branch(value) for value in values)
     options = {} if dim == 1 else {"dim": str(dim)}
-    return step.body.put(f"concat: [{branches}]", Value(TensorType(shape), x.first, () if plain else parts), options)
+    return step.body.put(
+        f"concat: [{branches}]", KerasValue(TensorType(shape), x.first, () if plain else parts), options
+    )
 
 
-def subtracted(step: Step) -> Value:
+def subtracted(step: KerasStep) -> KerasValue:
     """`Subtract`."""
     if len(step.inputs) != 2:
         step.refuse(f"is given {len(step.inputs)} tensors, and subtracts one from another")
     return _arithmetic(step, step.alike(step.inputs), "{} - {}")
 
 
-def averaged(step: Step) -> Value:
+def averaged(step: KerasStep) -> KerasValue:
     """`Average`."""
     values = step.alike(step.inputs)
     return _arithmetic(step, values, f"({' + '.join(['{}'] * len(values))}) / {len(values)}")
 
 
-def operation(sign: str) -> Callable[[Step], Value]:
+def operation(sign: str) -> Callable[[KerasStep], KerasValue]:
     """`x + y`, `2 * x`, and so on: of two tensors, or of one and a number."""
 
-    def write(step: Step) -> Value:
+    def write(step: KerasStep) -> KerasValue:
         operands = step.call.args
         if len(operands) != 2 or step.call.kwargs:
             step.refuse("is called in another way than with two operands")
@@ -80,19 +82,19 @@ def operation(sign: str) -> Callable[[Step], Value]:
     return write
 
 
-def _number(step: Step, found: Any) -> str:
+def _number(step: KerasStep, found: Any) -> str:
     if isinstance(found, bool) or not isinstance(found, int | float) or not math.isfinite(found) or abs(found) > 1e30:
         step.refuse(f"is called with `{str(found)[:40]}`, which is no number")
     return repr(found) if found >= 0 else f"({found!r})"
 
 
-def _arithmetic(step: Step, values: Sequence[Value], form: str) -> Value:
+def _arithmetic(step: KerasStep, values: Sequence[KerasValue], form: str) -> KerasValue:
     """Arithmetic over named values."""
     names = [step.body.name(value) for value in values]
     return step.body.put(f"use: {form.format(*names)}", _result(step, values))
 
 
-def _result(step: Step, values: Sequence[Value]) -> Value:
+def _result(step: KerasStep, values: Sequence[KerasValue]) -> KerasValue:
     """What values give element by element: on each axis their size, or that of the others where it is 1."""
     sizes: list[Size] = list(values[0].shape)
     for value in values[1:]:
@@ -101,26 +103,26 @@ def _result(step: Step, values: Sequence[Value]) -> Value:
                 sizes[at] = size
             elif size != 1 and same(sizes[at], size) is False:
                 step.refuse(f"joins tensors whose sizes differ: {_shapes(values)}")
-    return Value(TensorType(tuple(sizes), values[0].type.dtype), values[0].first, values[0].parts)
+    return KerasValue(TensorType(tuple(sizes), values[0].type.dtype), values[0].first, values[0].parts)
 
 
-def _shapes(values: Sequence[Value]) -> str:
+def _shapes(values: Sequence[KerasValue]) -> str:
     return " and ".join(shape_text(value.in_keras) for value in values)[:200]
 
 
-def unknown(step: Step) -> NoReturn:
+def unknown(step: KerasStep) -> NoReturn:
     """A layer that no item says."""
     step.refuse("has no form in a spec")
 
 
-LAYERS: Final[dict[str, Callable[[Step], Value]]] = {
+LAYERS: Final[dict[str, Callable[[KerasStep], KerasValue]]] = {
     "Add": joined("add"),
     "Average": averaged,
     "Concatenate": concatenated,
     "Multiply": joined("mul"),
     "Subtract": subtracted,
 }
-OPERATIONS: Final[dict[str, Callable[[Step], Value]]] = {
+OPERATIONS: Final[dict[str, Callable[[KerasStep], KerasValue]]] = {
     "Add": operation("+"),
     "Divide": operation("/"),
     "Multiply": operation("*"),

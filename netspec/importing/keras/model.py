@@ -10,16 +10,16 @@ from typing import Any, Final, NamedTuple, cast
 from netspec.dims import Shape
 from netspec.importing.config import NotImportable
 from netspec.importing.keras import activations, joins, plain, sequences, windows
-from netspec.importing.keras.body import Body, Names
-from netspec.importing.keras.given import Given
-from netspec.importing.keras.graph import DEEPEST, MODELS, Call, Member, Network, Ref, network_of
-from netspec.importing.keras.step import Step, Written
-from netspec.importing.keras.values import Value
+from netspec.importing.keras.body import ItemList, NewNames
+from netspec.importing.keras.given import KerasLayer
+from netspec.importing.keras.graph import DEEPEST, MODELS, KerasCall, KerasModel, Member, Ref, network_of
+from netspec.importing.keras.step import FoundBeside, KerasStep
+from netspec.importing.keras.values import KerasValue
 from netspec.layers.base import DType, TensorType
 from netspec.symbols import symbol
 from netspec.writing import flow, written
 
-LAYERS: Final[Mapping[str, Callable[[Step], Value]]] = {
+LAYERS: Final[Mapping[str, Callable[[KerasStep], KerasValue]]] = {
     **activations.LAYERS, **joins.LAYERS, **plain.LAYERS, **sequences.LAYERS, **windows.LAYERS,
 }  # fmt: skip
 _AT_EACH_PLACE: Final = ("Activation", "Dense", "Dropout", "LayerNormalization")
@@ -37,7 +37,7 @@ class WrittenModel(NamedTuple):
     """A spec, and what goes with it."""
 
     text: str
-    written: Written
+    written: FoundBeside
 
 
 def written_model(found: Mapping[str, Any], name: str | None) -> WrittenModel:
@@ -50,10 +50,10 @@ def written_model(found: Mapping[str, Any], name: str | None) -> WrittenModel:
     Raises:
         NotImportable: it is damaged, or says what a spec cannot.
     """
-    network, writer = network_of(found), _Writer()
+    network, writer = network_of(found), _ModelWriter()
     title = re.sub(r"\W+", "_", name or str(network.config.get("name")), flags=re.ASCII).strip("_")[:64] or "network"
     inputs = [writer.input(network, ref) for ref in network.inputs]
-    body = Body(writer.values)
+    body = ItemList(writer.values)
     if len(inputs) == 1:
         body.label = "x" if inputs[0][0] in ("input", "inputs") else inputs[0][0]
         body.begin(inputs[0][1], None)
@@ -67,7 +67,7 @@ def written_model(found: Mapping[str, Any], name: str | None) -> WrittenModel:
     if len(outputs) == 1:
         body.stand(outputs[0])
     else:
-        names = Names()
+        names = NewNames()
         said = network.names or tuple(ref.layer for ref in network.outputs)
         end = ["output:"]
         for at, (label, value) in enumerate(zip(said, outputs, strict=True)):
@@ -75,33 +75,33 @@ def written_model(found: Mapping[str, Any], name: str | None) -> WrittenModel:
     return WrittenModel("\n".join([*lines, *(f"  {line}" for line in body.lines()), *end]) + "\n", writer.written)
 
 
-def _inputs(inputs: Sequence[tuple[str, Value, str]], body: Body) -> str:
+def _inputs(inputs: Sequence[tuple[str, KerasValue, str]], body: ItemList) -> str:
     if len(inputs) == 1:
         return inputs[0][2]
     return "{" + ", ".join(f"{body.name(value)}: {sizes}" for _, value, sizes in inputs) + "}"
 
 
-def _at_the_end(body: Body, value: Value) -> Value:
+def _at_the_end(body: ItemList, value: KerasValue) -> KerasValue:
     """What the net gives: maps with their channels first, all else in Keras's order."""
-    given = Given("the output", "", {})
-    step = Step(body, given, [value], Call(), "", "output", "output", Written())
+    given = KerasLayer("the output", "", {})
+    step = KerasStep(body, given, [value], KerasCall(), "", "output", "output", FoundBeside())
     return step.to_first(value) if value.rank in (3, 4) else step.to_last(value)
 
 
-class _Writer:
+class _ModelWriter:
     """Writes models, one inside another."""
 
     def __init__(self) -> None:
-        self.written: Final = Written()
-        self.values: Final = Names([name + number for name in "DHLW" for number in ("", "2", "3", "4")])
+        self.written: Final = FoundBeside()
+        self.values: Final = NewNames([name + number for name in "DHLW" for number in ("", "2", "3", "4")])
         self._symbols: Final[Counter[str]] = Counter()
 
-    def input(self, network: Network, ref: Ref) -> tuple[str, Value, str]:
+    def input(self, network: KerasModel, ref: Ref) -> tuple[str, KerasValue, str]:
         """An input of the whole: its name, the value, and its type as it is written."""
         member = network.members.get(ref.layer)
         if member is None or member.kind != "InputLayer":
             raise NotImportable(f"config.json: `input_layers` names `{ref.layer[:80]}`, which is no `InputLayer`")
-        given = Given(member.name, member.kind, member.config)
+        given = KerasLayer(member.name, member.kind, member.config)
         shape: Any = given.get("batch_shape", given.get("batch_input_shape"))
         if shape is None and member.name == "input":
             raise NotImportable("config.json: nothing says what the model takes: give it an `Input` with its shape, "
@@ -118,13 +118,13 @@ class _Writer:
         names = [names[-1], *names[:-1]] if first else names
         known: Shape = tuple(symbol(size) if isinstance(size, str) else size for size in names)
         said = flow([*names, *([] if dtype == "float32" else [dtype])], written)
-        return member.name, Value(TensorType(known, dtype), first), said
+        return member.name, KerasValue(TensorType(known, dtype), first), said
 
     def _symbol(self, name: str) -> str:
         self._symbols[name] += 1
         return name if self._symbols[name] == 1 else f"{name}{self._symbols[name]}"
 
-    def _dtype(self, given: Given, network: Network, ref: Ref) -> DType:
+    def _dtype(self, given: KerasLayer, network: KerasModel, ref: Ref) -> DType:
         """The type of an input. What tables alone read are numbers of words, whatever type Keras gives them."""
         said = given.get("dtype", "float32")
         if not isinstance(said, str) or said not in _TYPES:
@@ -133,9 +133,9 @@ class _Writer:
         return "int64" if readers == {"Embedding"} else _TYPES[said]
 
     def run(
-        self, network: Network, body: Body, inputs: Sequence[Value], stored: str, depth: int,
+        self, network: KerasModel, body: ItemList, inputs: Sequence[KerasValue], stored: str, depth: int,
         *, inlined: str = "", shared: bool = False, frozen: bool = False,
-    ) -> list[Value]:  # fmt: skip
+    ) -> list[KerasValue]:  # fmt: skip
         """The outputs of a model whose inputs are given.
 
         Args:
@@ -152,9 +152,9 @@ class _Writer:
         times = Counter(member.name for member, _ in order)
         for member, number in order:
             place = f"{network.place}/{member.name}" if network.place else member.name
-            given = Given(place, member.kind, member.config)
+            given = KerasLayer(place, member.kind, member.config)
             call = member.calls[number]
-            step = Step(
+            step = KerasStep(
                 body, given, [_value(values, ref, given) for ref in call.refs], call, f"{stored}{member.stored}",
                 (place, member.name), f"{inlined}{member.name}", self.written, place,
                 shared=shared or times[member.name] > 1, frozen=not frozen and not given.trains,
@@ -164,9 +164,9 @@ class _Writer:
                 values[member.name, number] = self._model(member, step, depth + 1, frozen=frozen)
             else:
                 values[member.name, number] = [_layer(member, step)]
-        return [_value(values, ref, Given(network.place or "the model", "output", {})) for ref in network.outputs]
+        return [_value(values, ref, KerasLayer(network.place or "the model", "output", {})) for ref in network.outputs]
 
-    def _model(self, member: Member, step: Step, depth: int, *, frozen: bool) -> list[Value]:
+    def _model(self, member: Member, step: KerasStep, depth: int, *, frozen: bool) -> list[KerasValue]:
         """A model inside another: a `sequential` where one tensor goes in and one comes out, else its layers here."""
         _check_call(step, are_refs=True)
         if depth > DEEPEST:
@@ -181,8 +181,8 @@ class _Writer:
             )  # fmt: skip
         x = step.x
         name = step.module()
-        inner = Body(self.values, f"{step.body.prefix}{name.get('name') or name['shared']}.")
-        start = Value(x.type, x.first, x.parts)
+        inner = ItemList(self.values, f"{step.body.prefix}{name.get('name') or name['shared']}.")
+        start = KerasValue(x.type, x.first, x.parts)
         inner.label = step.label
         inner.begin(start, None)
         (end,) = self.run(network, inner, [start], stored, depth, frozen=frozen)
@@ -191,17 +191,17 @@ class _Writer:
         if not inner.items:
             return [x]
         step.body.stand(x)
-        return [step.body.put("sequential", Value(end.type, end.first, end.parts), name, inner)]
+        return [step.body.put("sequential", KerasValue(end.type, end.first, end.parts), name, inner)]
 
 
-def _value(values: Mapping[tuple[str, int], list[Value]], ref: Ref, given: Given) -> Value:
+def _value(values: Mapping[tuple[str, int], list[KerasValue]], ref: Ref, given: KerasLayer) -> KerasValue:
     found = values.get((ref.layer, ref.call), [])
     if not 0 <= ref.result < len(found):
         raise NotImportable(f"{given.where}: result {ref.result} of `{ref.layer[:80]}` is used, which has {len(found)}")
     return found[ref.result]
 
 
-def _layer(member: Member, step: Step) -> Value:
+def _layer(member: Member, step: KerasStep) -> KerasValue:
     """A layer as items of the list.
 
     Raises:
@@ -219,7 +219,7 @@ def _layer(member: Member, step: Step) -> Value:
     return made
 
 
-def _at_each_place(step: Step) -> Value:
+def _at_each_place(step: KerasStep) -> KerasValue:
     """`TimeDistributed` around a layer that does so anyway."""
     inner = step.given.inner("layer")
     if inner.kind not in _AT_EACH_PLACE or step.x.rank != 2:
@@ -229,7 +229,7 @@ def _at_each_place(step: Step) -> Value:
     return made
 
 
-def _check_call(step: Step, *, are_refs: bool) -> None:
+def _check_call(step: KerasStep, *, are_refs: bool) -> None:
     """Refuse a call with what is no tensor."""
     listed = [one for found in step.call.args for one in (_list(found) if isinstance(found, list) else [found])]
     for one in listed:

@@ -7,12 +7,12 @@ from typing import Any, Final, cast
 
 from netspec.dims import product
 from netspec.importing.keras.activations import activated
-from netspec.importing.keras.step import Step
-from netspec.importing.keras.tensors import Filled, Source, Stored, dense, pointwise, turned
-from netspec.importing.keras.values import Value, to_first
+from netspec.importing.keras.changes import FilledTensor, Source, StoredTensor, dense, pointwise, turned
+from netspec.importing.keras.step import KerasStep
+from netspec.importing.keras.values import KerasValue, to_first
 
 
-def linear(step: Step) -> Value:
+def linear(step: KerasStep) -> KerasValue:
     """`Dense`: along the last axis, which of a map are the channels."""
     given, x = step.given, step.x
     given.must("quantization_config", None, why="holds weights of fewer bits, which are not read here")
@@ -24,16 +24,16 @@ def linear(step: Step) -> Value:
     size, out = step.length(x), given.count("units")
     head = f"Conv{x.rank - 1}d" if x.first else "Linear"
     change = pointwise(x.rank - 1) if x.first else dense(x.parts)
-    weights: dict[str, Source] = {"weight": Stored("vars/0", (size, out), change)}
+    weights: dict[str, Source] = {"weight": StoredTensor("vars/0", (size, out), change)}
     said: dict[str, Any] = {"out_channels": out, "kernel_size": 1} if x.first else {"out_features": out}
     if given.flag("use_bias", True):
-        weights["bias"] = Stored("vars/1", (out,))
+        weights["bias"] = StoredTensor("vars/1", (out,))
     else:
         said["bias"] = False
     return activated(step, step.put(head, said, x, parts=(), weights=weights))
 
 
-def batch_norm(step: Step) -> Value:
+def batch_norm(step: KerasStep) -> KerasValue:
     """`BatchNormalization`: its momentum is the share of the old mean, torch's that of the new one."""
     given, x = step.given, step.to_first(step.x)
     _along_channels(step, x)
@@ -44,20 +44,20 @@ def batch_norm(step: Step) -> Value:
     stored = [name for name, is_there in (("weight", scale), ("bias", center)) if is_there]
     stored += ["running_mean", "running_var"]
     turn = turned(x.parts)
-    weights: dict[str, Source] = {name: Stored(f"vars/{at}", (size,), turn) for at, name in enumerate(stored)}
+    weights: dict[str, Source] = {name: StoredTensor(f"vars/{at}", (size,), turn) for at, name in enumerate(stored)}
     if scale != center:
         missing = "bias" if scale else "weight"
-        weights[missing] = Filled(0.0 if scale else 1.0, (size,))
+        weights[missing] = FilledTensor(0.0 if scale else 1.0, (size,))
         key = "center" if scale else "scale"
         step.note(f"`{key}: false` of a BatchNormalization: the norm here has a `{missing}`, too, which begins as "
                   f"{0 if scale else 1} and is trained if you train the net")  # fmt: skip
     elif not scale:
         arguments["affine"] = False
-    weights["num_batches_tracked"] = Filled(0, (), whole=True)
+    weights["num_batches_tracked"] = FilledTensor(0, (), whole=True)
     return step.put(f"BatchNorm{max(x.rank - 1, 1)}d", arguments, x, weights=weights)
 
 
-def _along_channels(step: Step, x: Value, key: str = "axis") -> None:
+def _along_channels(step: KerasStep, x: KerasValue, key: str = "axis") -> None:
     """Refuse a norm that is not along the channels."""
     axis: Any = step.given.get(key, -1)
     listed = cast("list[Any]", axis if isinstance(axis, list) else [axis])
@@ -65,7 +65,7 @@ def _along_channels(step: Step, x: Value, key: str = "axis") -> None:
         step.given.refuse(key, "is not the last axis, that of the channels")
 
 
-def layer_norm(step: Step) -> Value:
+def layer_norm(step: KerasStep) -> KerasValue:
     """`LayerNormalization`, along the channels."""
     given, x = step.given, step.x
     _along_channels(step, x)
@@ -75,9 +75,9 @@ def layer_norm(step: Step) -> Value:
     scale, center, turn = given.flag("scale", True), given.flag("center", True), turned(x.parts)
     arguments: dict[str, Any] = {"eps": given.number("epsilon", 1e-3)}
     stored = [name for name, is_there in (("weight", scale), ("bias", center)) if is_there]
-    weights: dict[str, Source] = {name: Stored(f"vars/{at}", (size,), turn) for at, name in enumerate(stored)}
+    weights: dict[str, Source] = {name: StoredTensor(f"vars/{at}", (size,), turn) for at, name in enumerate(stored)}
     if center and not scale:
-        weights["weight"] = Filled(1.0, (size,))
+        weights["weight"] = FilledTensor(1.0, (size,))
     elif scale and not center:
         arguments["bias"] = False
     elif not scale:
@@ -86,7 +86,7 @@ def layer_norm(step: Step) -> Value:
     return step.to_first(made) if was_first else made
 
 
-def group_norm(step: Step) -> Value:
+def group_norm(step: KerasStep) -> KerasValue:
     """`GroupNormalization`, along the channels."""
     given = step.given
     x = step.to_first(step.x)
@@ -100,12 +100,12 @@ def group_norm(step: Step) -> Value:
     scale, center = given.flag("scale", True), given.flag("center", True)
     if scale is not center:
         given.refuse("scale" if not scale else "center", "has no form here: both or neither")
-    affine: dict[str, Source] = {"weight": Stored("vars/0", (size,)), "bias": Stored("vars/1", (size,))}
+    affine: dict[str, Source] = {"weight": StoredTensor("vars/0", (size,)), "bias": StoredTensor("vars/1", (size,))}
     said: dict[str, Any] = {"num_groups": groups, "eps": given.number("epsilon", 1e-3)}
     return step.put("GroupNorm", said if scale else {**said, "affine": False}, x, weights=affine if scale else None)
 
 
-def embedding(step: Step) -> Value:
+def embedding(step: KerasStep) -> KerasValue:
     """`Embedding`: a table."""
     given = step.given
     given.must("mask_zero", False, why="lets the layers behind it pass over the number 0, which no layer here does")
@@ -113,10 +113,10 @@ def embedding(step: Step) -> Value:
     given.must("lora_rank", None, why="adds matrices to the weight, which are not read here")
     sizes = given.count("input_dim"), given.count("output_dim")
     arguments = {"num_embeddings": sizes[0], "embedding_dim": sizes[1]}
-    return step.put("Embedding", arguments, step.x, first=False, weights={"weight": Stored("vars/0", sizes)})
+    return step.put("Embedding", arguments, step.x, first=False, weights={"weight": StoredTensor("vars/0", sizes)})
 
 
-def dropout(step: Step) -> Value:
+def dropout(step: KerasStep) -> KerasValue:
     """`Dropout`, `AlphaDropout`."""
     given, rate = step.given, step.given.number("rate")
     shape: Any = given.get("noise_shape")
@@ -128,7 +128,7 @@ def dropout(step: Step) -> Value:
     return step.put(head, {"p": rate}, step.x) if rate else step.x
 
 
-def nothing(step: Step) -> Value:
+def nothing(step: KerasStep) -> KerasValue:
     """What gives what it is given."""
     for key in ("l1", "l2"):  # of the loss
         step.given.get(key)
@@ -138,12 +138,12 @@ def nothing(step: Step) -> Value:
 # ---- shapes
 
 
-def flatten(step: Step) -> Value:
+def flatten(step: KerasStep) -> KerasValue:
     """`Flatten`."""
     return step.flatten(step.x)
 
 
-def reshape(step: Step) -> Value:
+def reshape(step: KerasStep) -> KerasValue:
     """`Reshape`, in Keras's order."""
     wanted: Any = step.given.get("target_shape")
     listed = cast("list[Any]", wanted if isinstance(wanted, list) else [None])
@@ -166,7 +166,7 @@ def reshape(step: Step) -> Value:
     return x if len(sizes) == 2 else step.put("Rearrange", {"pattern": to_first(len(sizes))}, x, first=True)
 
 
-def permute(step: Step) -> Value:
+def permute(step: KerasStep) -> KerasValue:
     """`Permute`, in Keras's order."""
     dims: Any = step.given.get("dims")
     if (
@@ -185,7 +185,7 @@ def permute(step: Step) -> Value:
 # ---- constants
 
 
-def rescaling(step: Step) -> Value:
+def rescaling(step: KerasStep) -> KerasValue:
     """`Rescaling`: scale · x + offset, each a number or one for each channel."""
     x = step.x
     scale, offset = step.given.numbers("scale"), step.given.numbers("offset", 0.0)
@@ -194,14 +194,14 @@ def rescaling(step: Step) -> Value:
             return step.put("Scale", {"factor": scale}, x)
         times = "" if scale == 1 else f" * {scale!r}"
         added = f" {'-' if offset < 0 else '+'} {abs(offset)!r}"
-        return step.body.put(f"use: {step.body.name(x)}{times}{added}", Value(x.type, x.first, x.parts))
+        return step.body.put(f"use: {step.body.name(x)}{times}{added}", KerasValue(x.type, x.first, x.parts))
     x = step.to_first(x) if x.rank > 1 else x
     if scale != 1:
         x = _joined(step, "mul", scale, x)
     return x if offset == 0 else _joined(step, "add", offset, x)
 
 
-def _joined(step: Step, join: str, numbers: float | list[float], x: Value) -> Value:
+def _joined(step: KerasStep, join: str, numbers: float | list[float], x: KerasValue) -> KerasValue:
     """A value and one constant for each channel, in a join."""
     size = step.length(x)
     listed = numbers if isinstance(numbers, list) else [numbers] * size
@@ -213,10 +213,10 @@ def _joined(step: Step, join: str, numbers: float | list[float], x: Value) -> Va
     for _ in range(x.rank - 1):
         shaped = [[one] for one in shaped]
     step.body.stand(x)
-    return step.body.put(f"{join}: [[], [Buffer: {{value: {shaped}, persistent: false}}]]", Value(x.type, x.first))
+    return step.body.put(f"{join}: [[], [Buffer: {{value: {shaped}, persistent: false}}]]", KerasValue(x.type, x.first))
 
 
-def normalization(step: Step) -> Value:
+def normalization(step: KerasStep) -> KerasValue:
     """`Normalization` with what it learned of data: a norm that is never trained."""
     given, x = step.given, step.to_first(step.x)
     _along_channels(step, x)
@@ -227,21 +227,21 @@ def normalization(step: Step) -> Value:
     weights: dict[str, Source]
     if given_mean is None:
         shape = (size,)
-        weights = {"running_mean": Stored("vars/0", shape), "running_var": Stored("vars/1", shape)}
+        weights = {"running_mean": StoredTensor("vars/0", shape), "running_var": StoredTensor("vars/1", shape)}
     else:
         mean, variance = given.numbers("mean"), given.numbers("variance")
         for key, value in (("mean", mean), ("variance", variance)):
             if isinstance(value, list) and len(value) != size:
                 given.refuse(key, f"has {len(value)} numbers for {size} channels")
-        weights = {"running_mean": Filled(mean, (size,)), "running_var": Filled(variance, (size,))}
-    weights["num_batches_tracked"] = Filled(0, (), whole=True)
+        weights = {"running_mean": FilledTensor(mean, (size,)), "running_var": FilledTensor(variance, (size,))}
+    weights["num_batches_tracked"] = FilledTensor(0, (), whole=True)
     # Keras divides by at least 1e-7, the root of this
     arguments = {"eps": 1e-14, "affine": False}
     options = {"freeze": "true"}
     return step.put(f"BatchNorm{max(x.rank - 1, 1)}d", arguments, x, weights=weights, options=options)
 
 
-LAYERS: Final[dict[str, Callable[[Step], Value]]] = {
+LAYERS: Final[dict[str, Callable[[KerasStep], KerasValue]]] = {
     "ActivityRegularization": nothing,
     "AlphaDropout": dropout,
     "BatchNormalization": batch_norm,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from netspec.importing.keras.given import Given
+from netspec.importing.keras.changes import FilledTensor, Source, StoredTensor, flat, gates, merged, projection
+from netspec.importing.keras.given import KerasLayer
 from netspec.importing.keras.graph import Ref
-from netspec.importing.keras.step import Step
-from netspec.importing.keras.tensors import Filled, Source, Stored, flat, gates, merged, projection
-from netspec.importing.keras.values import Value
+from netspec.importing.keras.step import KerasStep
+from netspec.importing.keras.values import KerasValue
 from netspec.layers.base import TensorType
 
 _GATES: Final[Mapping[str, tuple[str, tuple[int, ...]]]] = {
@@ -20,13 +20,15 @@ _GATES: Final[Mapping[str, tuple[str, tuple[int, ...]]]] = {
 """torch's name, and where each of its gates stands in Keras."""
 
 
-def recurrent(step: Step) -> Value:
+def recurrent(step: KerasStep) -> KerasValue:
     """`LSTM`, `GRU`, `SimpleRNN`."""
     step.given.must("go_backwards", False, why="begins at the end, which no layer here does in one direction")
     return _run(step, step.given, [("", step.given, "cell")], {})
 
 
-def _run(step: Step, given: Given, ways: list[tuple[str, Given, str]], more: Mapping[str, Any]) -> Value:
+def _run(
+    step: KerasStep, given: KerasLayer, ways: list[tuple[str, KerasLayer, str]], more: Mapping[str, Any]
+) -> KerasValue:
     """A recurrent layer of one direction or two, each with the end of its names, its configuration and its group."""
     x = step.to_last(step.x)
     if x.rank != 2:
@@ -45,7 +47,7 @@ def _run(step: Step, given: Given, ways: list[tuple[str, Given, str]], more: Map
     return step.put(head, arguments, x, first=False, parts=(), weights=weights)
 
 
-def _inside(given: Given, head: str) -> dict[str, Any]:
+def _inside(given: KerasLayer, head: str) -> dict[str, Any]:
     """What a recurrent layer has inside, where torch's has the same.
 
     Raises:
@@ -62,26 +64,26 @@ def _inside(given: Given, head: str) -> dict[str, Any]:
     return {} if word == "tanh" else {"nonlinearity": word}
 
 
-def _tensors(given: Given, suffix: str, group: str, size: int, order: tuple[int, ...]) -> dict[str, Source]:
+def _tensors(given: KerasLayer, suffix: str, group: str, size: int, order: tuple[int, ...]) -> dict[str, Source]:
     """The tensors of one direction. torch adds two biases, and Keras, but for a GRU, one."""
     units, rows = given.count("units"), given.count("units") * len(order)
     at = f"l0{suffix}"
     found: dict[str, Source] = {
-        f"weight_ih_{at}": Stored(f"{group}/vars/0", (size, rows), gates(order)),
-        f"weight_hh_{at}": Stored(f"{group}/vars/1", (units, rows), gates(order)),
+        f"weight_ih_{at}": StoredTensor(f"{group}/vars/0", (size, rows), gates(order)),
+        f"weight_hh_{at}": StoredTensor(f"{group}/vars/1", (units, rows), gates(order)),
     }
     if not given.flag("use_bias", True):
         return found
     two = given.kind == "GRU"
     shape = (2, rows) if two else (rows,)
-    found[f"bias_ih_{at}"] = Stored(f"{group}/vars/2", shape, gates(order, row=0))
+    found[f"bias_ih_{at}"] = StoredTensor(f"{group}/vars/2", shape, gates(order, row=0))
     found[f"bias_hh_{at}"] = (
-        Stored(f"{group}/vars/2", shape, gates(order, row=1)) if two else Filled(0.0, (rows,))
+        StoredTensor(f"{group}/vars/2", shape, gates(order, row=1)) if two else FilledTensor(0.0, (rows,))
     )  # fmt: skip
     return found
 
 
-def bidirectional(step: Step) -> Value:
+def bidirectional(step: KerasStep) -> KerasValue:
     """`Bidirectional`: both directions of a recurrent layer, side by side."""
     given = step.given
     given.must("merge_mode", "concat", why="joins both directions in another way than side by side")
@@ -105,7 +107,7 @@ def bidirectional(step: Step) -> Value:
     return made
 
 
-def attention(step: Step) -> Value:
+def attention(step: KerasStep) -> KerasValue:
     """`MultiHeadAttention`: projections of queries, keys and values, and one behind."""
     given, kwargs = step.given, step.call.kwargs
     given.must("attention_axes", None, [1], why="attends along other axes than that of a sequence")
@@ -139,9 +141,9 @@ def attention(step: Step) -> Value:
         at = f"branches.{roles.index(role)}.{role}"
         per_head = width // heads
         shape = (step.length(x), heads, per_head)
-        weights[f"{at}.weight"] = Stored(f"{role}_dense/vars/0", shape, projection)
+        weights[f"{at}.weight"] = StoredTensor(f"{role}_dense/vars/0", shape, projection)
         if biased:
-            weights[f"{at}.bias"] = Stored(f"{role}_dense/vars/1", (heads, per_head), flat)
+            weights[f"{at}.bias"] = StoredTensor(f"{role}_dense/vars/1", (heads, per_head), flat)
     options: dict[str, str] = {"heads": str(heads)}
     if kwargs.get("use_causal_mask") is True:
         options["is_causal"] = "true"
@@ -149,17 +151,17 @@ def attention(step: Step) -> Value:
         options["dropout"] = f"{given.number('dropout'):.12g}"
     named_so = step.module()
     step.keep(named_so.get("name") or named_so["shared"], weights)
-    made = Value(TensorType((query.shape[0], heads * wide)))
+    made = KerasValue(TensorType((query.shape[0], heads * wide)))
     x = step.body.put(f"attend: [{', '.join(parts)}]", made, {**options, **named_so})
     out = step.length(query)
-    behind: dict[str, Source] = {"weight": Stored("output_dense/vars/0", (heads, wide, out), merged)}
+    behind: dict[str, Source] = {"weight": StoredTensor("output_dense/vars/0", (heads, wide, out), merged)}
     if biased:
-        behind["bias"] = Stored("output_dense/vars/1", (out,))
+        behind["bias"] = StoredTensor("output_dense/vars/1", (out,))
     said = {"out_features": out} if biased else {"out_features": out, "bias": False}
     return step.put("Linear", said, x, weights=behind, suffix="_output")
 
 
-LAYERS: Final[dict[str, Callable[[Step], Value]]] = {
+LAYERS: Final[dict[str, Callable[[KerasStep], KerasValue]]] = {
     "Bidirectional": bidirectional,
     "GRU": recurrent,
     "LSTM": recurrent,

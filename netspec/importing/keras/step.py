@@ -8,15 +8,15 @@ from typing import Any, NoReturn
 
 from netspec.dims import product
 from netspec.importing.config import NotImportable
-from netspec.importing.keras.body import Body, call_text, layer_type
-from netspec.importing.keras.given import Given
-from netspec.importing.keras.graph import Call
-from netspec.importing.keras.tensors import Source, Stored
-from netspec.importing.keras.values import Parts, Value, flat_parts, to_first, to_last
+from netspec.importing.keras.body import ItemList, call_text, layer_type
+from netspec.importing.keras.changes import Source, StoredTensor
+from netspec.importing.keras.given import KerasLayer
+from netspec.importing.keras.graph import KerasCall
+from netspec.importing.keras.values import KerasValue, Parts, flat_parts, to_first, to_last
 
 
 @dataclass
-class Written:
+class FoundBeside:
     """What was found on the way beside the items."""
 
     weights: dict[str, tuple[str, str, Source]] = field(default_factory=dict[str, tuple[str, str, Source]])
@@ -26,20 +26,20 @@ class Written:
 
 
 @dataclass(frozen=True)
-class Step:
+class KerasStep:
     """A call of a layer, with what it is given."""
 
-    body: Body
-    given: Given
-    inputs: Sequence[Value]
-    call: Call
+    body: ItemList
+    given: KerasLayer
+    inputs: Sequence[KerasValue]
+    call: KerasCall
     stored: str
     """The group of its weights in the file."""
     key: object
     """What is one for all calls of a layer."""
     label: str
     """Its name in Keras."""
-    written: Written
+    written: FoundBeside
     place: str = ""
     """That of the layer, with the names of the models around it."""
     inside: str = ""
@@ -50,7 +50,7 @@ class Step:
     """Whether its parameters are not trained, while those around it are."""
 
     @property
-    def x(self) -> Value:
+    def x(self) -> KerasValue:
         """The one tensor that it is given.
 
         Raises:
@@ -69,10 +69,10 @@ class Step:
         raise NotImportable(f"{self.given.where} {why}")
 
     def put(
-        self, head: str, arguments: Mapping[str, Any], x: Value, *, first: bool | None = None,
+        self, head: str, arguments: Mapping[str, Any], x: KerasValue, *, first: bool | None = None,
         parts: Parts | None = None, weights: Mapping[str, Source] | None = None, suffix: str = "",
         options: Mapping[str, str] | None = None,
-    ) -> Value:  # fmt: skip
+    ) -> KerasValue:  # fmt: skip
         """Add a layer behind a value.
 
         Args:
@@ -83,7 +83,7 @@ class Step:
         """
         self.body.stand(x)
         made = layer_type(head, arguments, x, self.given.where)
-        value = Value(made, x.first if first is None else first, x.parts if parts is None else parts)
+        value = KerasValue(made, x.first if first is None else first, x.parts if parts is None else parts)
         said = dict(options or {})
         if weights:
             said = {**self._named(weights, suffix), **said}
@@ -106,7 +106,7 @@ class Step:
             self.written.weights[f"{self.body.prefix}{name}.{key}"] = (self.stored, self.place, self._deeper(source))
 
     def _deeper(self, source: Source) -> Source:
-        return source._replace(at=f"{self.inside}{source.at}") if isinstance(source, Stored) else source
+        return source._replace(at=f"{self.inside}{source.at}") if isinstance(source, StoredTensor) else source
 
     def note(self, text: str) -> None:
         """Say something of the spec, once."""
@@ -114,7 +114,7 @@ class Step:
 
     # ---- the order of the axes
 
-    def to_first(self, x: Value) -> Value:
+    def to_first(self, x: KerasValue) -> KerasValue:
         """A value of several axes with its channels first."""
         if x.first or x.rank < 2:
             return x
@@ -122,7 +122,7 @@ class Step:
             self.refuse(f"is given {x.rank} axes beside the batch, and four at most have names here")
         return self.put("Rearrange", {"pattern": to_first(x.rank)}, x, first=True)
 
-    def to_last(self, x: Value) -> Value:
+    def to_last(self, x: KerasValue) -> KerasValue:
         """A value in Keras's order."""
         if x.first:
             return self.put("Rearrange", {"pattern": to_last(x.rank)}, x, first=False)
@@ -136,7 +136,7 @@ class Step:
         pattern = f"n (c {spread}) -> n ({spread} c)"
         return self.put("Rearrange", {"pattern": pattern, "sizes": {"c": channels, **sizes}}, x, parts=())
 
-    def flatten(self, x: Value) -> Value:
+    def flatten(self, x: KerasValue) -> KerasValue:
         """A value with one axis."""
         if x.rank == 1:
             return x
@@ -145,7 +145,7 @@ class Step:
             x, parts = self.to_last(x), ()
         return self.put("Flatten", {}, x, first=False, parts=parts)
 
-    def alike(self, values: Sequence[Value]) -> list[Value]:
+    def alike(self, values: Sequence[KerasValue]) -> list[KerasValue]:
         """Values of one rank in one order.
 
         Raises:
@@ -161,7 +161,7 @@ class Step:
             return [self.to_first(value) for value in values]
         return [self.to_last(value) for value in values]
 
-    def length(self, x: Value) -> int:
+    def length(self, x: KerasValue) -> int:
         """How many values the last of Keras's axes has.
 
         Raises:
@@ -172,6 +172,6 @@ class Step:
             self.refuse("is given a tensor whose last size is not known")
         return size
 
-    def within(self, given: Given, stored: str, inputs: Sequence[Value], suffix: str = "") -> Step:
+    def within(self, given: KerasLayer, stored: str, inputs: Sequence[KerasValue], suffix: str = "") -> KerasStep:
         """The call of a layer inside this one."""
         return replace(self, given=given, inside=f"{self.inside}{stored}/", inputs=inputs, key=(self.key, suffix))

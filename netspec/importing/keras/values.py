@@ -21,7 +21,7 @@ _NAMES: Final = {2: "l", 3: "h w", 4: "d h w"}
 
 
 @dataclass(frozen=True, eq=False)
-class Value:
+class KerasValue:
     """A tensor of the spec."""
 
     type: TensorType

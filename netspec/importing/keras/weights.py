@@ -10,8 +10,8 @@ from typing import IO, Any, Final
 
 from netspec.importing.config import NotImportable
 from netspec.importing.keras.archive import WEIGHTS
-from netspec.importing.keras.step import Written
-from netspec.importing.keras.tensors import Filled, Stored
+from netspec.importing.keras.changes import FilledTensor, StoredTensor
+from netspec.importing.keras.step import FoundBeside
 from netspec.layers.base import shape_text
 
 _NEEDED: Final = ("h5py", "safetensors")
@@ -22,7 +22,7 @@ def missing() -> list[str]:
     return [name for name in _NEEDED if find_spec(name) is None]
 
 
-def tensors(file: IO[bytes], written: Written, shapes: Mapping[str, tuple[int, ...]]) -> bytes:
+def tensors(file: IO[bytes], written: FoundBeside, shapes: Mapping[str, tuple[int, ...]]) -> bytes:
     """The weights as a safetensors file.
 
     Args:
@@ -42,10 +42,10 @@ def tensors(file: IO[bytes], written: Written, shapes: Mapping[str, tuple[int, .
             places = {
                 key: _checked(weights, stored, place, source)
                 for key, (stored, place, source) in written.weights.items()
-                if isinstance(source, Stored)
+                if isinstance(source, StoredTensor)
             }
             for key, (_, place, source) in written.weights.items():
-                if isinstance(source, Filled):
+                if isinstance(source, FilledTensor):
                     kind = numpy.int64 if source.whole else numpy.float32
                     found[key] = numpy.broadcast_to(numpy.asarray(source.value, dtype=kind), source.shape)
                 else:
@@ -63,7 +63,7 @@ def _hdf5() -> Any:
     return import_module("h5py")
 
 
-def _checked(weights: Any, stored: str, place: str, source: Stored) -> Any:
+def _checked(weights: Any, stored: str, place: str, source: StoredTensor) -> Any:
     """A data set, before anything of it is read."""
     h5py = _hdf5()
     where = f"`{WEIGHTS}`, `{stored}/{source.at}`"

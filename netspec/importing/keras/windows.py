@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 from netspec.importing.keras.activations import activated
-from netspec.importing.keras.step import Step
-from netspec.importing.keras.tensors import Source, Stored, depthwise, kernel
-from netspec.importing.keras.values import Value
+from netspec.importing.keras.changes import Source, StoredTensor, depthwise, kernel
+from netspec.importing.keras.step import KerasStep
+from netspec.importing.keras.values import KerasValue
 from netspec.layers import layer_class
 from netspec.mends.paddings import Padded, causal_in_torch, same_in_torch
 
@@ -23,17 +23,17 @@ class _Window(NamedTuple):
     dilation: tuple[int, ...]
 
 
-def convolution(axes: int) -> Callable[[Step], Value]:
+def convolution(axes: int) -> Callable[[KerasStep], KerasValue]:
     """`Conv1D`, `Conv2D`, `Conv3D`."""
 
-    def write(step: Step) -> Value:
+    def write(step: KerasStep) -> KerasValue:
         given, x = step.given, _map(step, axes)
         window, groups, out = _window(step, axes), given.count("groups", 1), given.count("filters")
         channels = step.length(x)
         if channels % groups or out % groups:
             given.refuse("groups", f"does not divide {channels} channels and `filters: {out}`")
         weights: dict[str, Source] = {
-            "weight": Stored("vars/0", (*window.kernel, channels // groups, out), kernel(axes)),
+            "weight": StoredTensor("vars/0", (*window.kernel, channels // groups, out), kernel(axes)),
             **_bias(step, out, "vars/1"),
         }
         arguments = {"out_channels": out, **({} if groups == 1 else {"groups": groups}), **_biased(weights)}
@@ -42,14 +42,14 @@ def convolution(axes: int) -> Callable[[Step], Value]:
     return write
 
 
-def depthwise_convolution(axes: int) -> Callable[[Step], Value]:
+def depthwise_convolution(axes: int) -> Callable[[KerasStep], KerasValue]:
     """`DepthwiseConv1D` and `DepthwiseConv2D`: a convolution of each channel by itself."""
 
-    def write(step: Step) -> Value:
+    def write(step: KerasStep) -> KerasValue:
         x, window, times = _map(step, axes), _window(step, axes), step.given.count("depth_multiplier", 1)
         channels = step.length(x)
         weights: dict[str, Source] = {
-            "weight": Stored("vars/0", (*window.kernel, channels, times), depthwise(axes)),
+            "weight": StoredTensor("vars/0", (*window.kernel, channels, times), depthwise(axes)),
             **_bias(step, channels * times, "vars/1"),
         }
         arguments = {"out_channels": channels * times, "groups": channels, **_biased(weights)}
@@ -58,17 +58,19 @@ def depthwise_convolution(axes: int) -> Callable[[Step], Value]:
     return write
 
 
-def separable_convolution(axes: int) -> Callable[[Step], Value]:
+def separable_convolution(axes: int) -> Callable[[KerasStep], KerasValue]:
     """`SeparableConv1D` and `SeparableConv2D`: a convolution of each channel, and one over the channels behind it."""
 
-    def write(step: Step) -> Value:
+    def write(step: KerasStep) -> KerasValue:
         given, x, window = step.given, _map(step, axes), _window(step, axes)
         times, out, channels = given.count("depth_multiplier", 1), given.count("filters"), step.length(x)
-        first: dict[str, Source] = {"weight": Stored("vars/0", (*window.kernel, channels, times), depthwise(axes))}
+        first: dict[str, Source] = {
+            "weight": StoredTensor("vars/0", (*window.kernel, channels, times), depthwise(axes))
+        }
         arguments = {"out_channels": channels * times, "groups": channels, "bias": False}
         x = _over(step, f"Conv{axes}d", window, arguments, x, first, "_depthwise")
         second: dict[str, Source] = {
-            "weight": Stored("vars/1", (*(1,) * axes, channels * times, out), kernel(axes)),
+            "weight": StoredTensor("vars/1", (*(1,) * axes, channels * times, out), kernel(axes)),
             **_bias(step, out, "vars/2"),
         }
         behind = {"out_channels": out, "kernel_size": 1, **_biased(second)}
@@ -77,16 +79,16 @@ def separable_convolution(axes: int) -> Callable[[Step], Value]:
     return write
 
 
-def transposed_convolution(axes: int) -> Callable[[Step], Value]:
+def transposed_convolution(axes: int) -> Callable[[KerasStep], KerasValue]:
     """`Conv1DTranspose`, `Conv2DTranspose`, `Conv3DTranspose`."""
 
-    def write(step: Step) -> Value:
+    def write(step: KerasStep) -> KerasValue:
         given, x, window, out = step.given, _map(step, axes), _window(step, axes), step.given.count("filters")
         given.must("output_padding", None, why="says a size of its own, which is not read here")
         given.must("groups", 1, why="is not read here but for 1")
         channels = step.length(x)
         weights: dict[str, Source] = {
-            "weight": Stored("vars/0", (*window.kernel, out, channels), kernel(axes)),
+            "weight": StoredTensor("vars/0", (*window.kernel, out, channels), kernel(axes)),
             **_bias(step, out, "vars/1"),
         }
         arguments: dict[str, Any] = {"out_channels": out, **_biased(weights)}
@@ -98,10 +100,10 @@ def transposed_convolution(axes: int) -> Callable[[Step], Value]:
     return write
 
 
-def pool(kind: str, axes: int) -> Callable[[Step], Value]:
+def pool(kind: str, axes: int) -> Callable[[KerasStep], KerasValue]:
     """`MaxPooling2D` and `AveragePooling2D`, and those over other axes."""
 
-    def write(step: Step) -> Value:
+    def write(step: KerasStep) -> KerasValue:
         size = step.given.counts("pool_size", axes, 2)
         stride = size if step.given.get("strides") is None else step.given.counts("strides", axes)
         return _over(step, f"{kind}Pool{axes}d", _Window(size, stride, (1,) * axes), {}, _map(step, axes), None)
@@ -109,10 +111,10 @@ def pool(kind: str, axes: int) -> Callable[[Step], Value]:
     return write
 
 
-def global_pool(kind: str, axes: int) -> Callable[[Step], Value]:
+def global_pool(kind: str, axes: int) -> Callable[[KerasStep], KerasValue]:
     """`GlobalAveragePooling2D` and `GlobalMaxPooling2D`, and those over other axes."""
 
-    def write(step: Step) -> Value:
+    def write(step: KerasStep) -> KerasValue:
         x, keeps = step.x, step.given.flag("keepdims", False)
         if x.rank != axes + 1:
             step.refuse(f"is given {x.rank} axes beside the batch, not {axes + 1}")
@@ -126,10 +128,10 @@ def global_pool(kind: str, axes: int) -> Callable[[Step], Value]:
     return write
 
 
-def zeros(axes: int, sign: int) -> Callable[[Step], Value]:
+def zeros(axes: int, sign: int) -> Callable[[KerasStep], KerasValue]:
     """`ZeroPadding2D`, and with a negative sign `Cropping2D`."""
 
-    def write(step: Step) -> Value:
+    def write(step: KerasStep) -> KerasValue:
         sides = step.given.sides("padding" if sign > 0 else "cropping", axes)
         listed = [sign * amount for side in reversed(sides) for amount in side]
         return step.put(f"ZeroPad{axes}d", {"padding": _one(listed)}, _map(step, axes))
@@ -137,10 +139,10 @@ def zeros(axes: int, sign: int) -> Callable[[Step], Value]:
     return write
 
 
-def upsampling(axes: int) -> Callable[[Step], Value]:
+def upsampling(axes: int) -> Callable[[KerasStep], KerasValue]:
     """`UpSampling1D`, `UpSampling2D`, `UpSampling3D`."""
 
-    def write(step: Step) -> Value:
+    def write(step: KerasStep) -> KerasValue:
         mode = step.given.word("interpolation", "nearest", "bilinear") if axes == 2 else "nearest"
         times = step.given.counts("size", axes, 2)
         said = {} if mode == "nearest" else {"mode": mode}
@@ -149,31 +151,31 @@ def upsampling(axes: int) -> Callable[[Step], Value]:
     return write
 
 
-def spatial_dropout(axes: int) -> Callable[[Step], Value]:
+def spatial_dropout(axes: int) -> Callable[[KerasStep], KerasValue]:
     """`SpatialDropout2D`, and those over other axes: whole channels are dropped."""
 
-    def write(step: Step) -> Value:
+    def write(step: KerasStep) -> KerasValue:
         return step.put(f"Dropout{axes}d", {"p": step.given.number("rate")}, _map(step, axes))
 
     return write
 
 
-def _map(step: Step, axes: int) -> Value:
+def _map(step: KerasStep, axes: int) -> KerasValue:
     """What comes to a layer over some axes, with its channels first."""
     if step.x.rank != axes + 1:
         step.refuse(f"is given {step.x.rank} axes beside the batch, not {axes + 1}")
     return step.to_first(step.x)
 
 
-def _window(step: Step, axes: int) -> _Window:
+def _window(step: KerasStep, axes: int) -> _Window:
     given = step.given
     return _Window(
         given.counts("kernel_size", axes), given.counts("strides", axes, 1), given.counts("dilation_rate", axes, 1)
     )
 
 
-def _bias(step: Step, size: int, at: str) -> dict[str, Source]:
-    return {"bias": Stored(at, (size,))} if step.given.flag("use_bias", True) else {}
+def _bias(step: KerasStep, size: int, at: str) -> dict[str, Source]:
+    return {"bias": StoredTensor(at, (size,))} if step.given.flag("use_bias", True) else {}
 
 
 def _biased(weights: dict[str, Source]) -> dict[str, bool]:
@@ -189,9 +191,9 @@ _ITEM: Final = re.compile(r"(ZeroPad\dd): \{padding: (\[.*\])\}")
 
 
 def _over(
-    step: Step, head: str, window: _Window, arguments: dict[str, Any], x: Value,
+    step: KerasStep, head: str, window: _Window, arguments: dict[str, Any], x: KerasValue,
     weights: dict[str, Source] | None, suffix: str = "",
-) -> Value:  # fmt: skip
+) -> KerasValue:  # fmt: skip
     """A layer with its window, and the padding that Keras's word stands for."""
     made = _padded(step, head, window, x)
     before = _zeros_of(made.before)
@@ -209,7 +211,7 @@ def _over(
     return x if behind is None else step.put(*behind, x)
 
 
-def _padded(step: Step, head: str, window: _Window, x: Value) -> Padded:
+def _padded(step: KerasStep, head: str, window: _Window, x: KerasValue) -> Padded:
     """How torch pads as Keras's word says.
 
     Raises:
@@ -250,7 +252,7 @@ def _read(text: str) -> Any:
 
 
 _AXES: Final = (1, 2, 3)
-LAYERS: Final[dict[str, Callable[[Step], Value]]] = {
+LAYERS: Final[dict[str, Callable[[KerasStep], KerasValue]]] = {
     **{f"Conv{n}D": convolution(n) for n in _AXES},
     **{f"Conv{n}DTranspose": transposed_convolution(n) for n in _AXES},
     **{f"DepthwiseConv{n}D": depthwise_convolution(n) for n in (1, 2)},

@@ -11,7 +11,7 @@ Array = Any
 """One of NumPy's, which is not imported here."""
 
 
-class Stored(NamedTuple):
+class StoredTensor(NamedTuple):
     """A tensor of the file."""
 
     at: str
@@ -21,7 +21,7 @@ class Stored(NamedTuple):
     change: Callable[[Array], Array] = lambda array: array
 
 
-class Filled(NamedTuple):
+class FilledTensor(NamedTuple):
     """A tensor that Keras has not: one number everywhere, or a number for each channel."""
 
     value: float | Sequence[float]
@@ -30,7 +30,7 @@ class Filled(NamedTuple):
     """Whether it is of int64."""
 
 
-Source = Stored | Filled
+Source = StoredTensor | FilledTensor
 
 
 def turned(parts: Parts, axis: int = 0) -> Callable[[Array], Array]:

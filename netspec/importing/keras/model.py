@@ -241,8 +241,13 @@ def _check_call(step: KerasStep, *, are_refs: bool) -> None:
         if key == "training" and value is False and step.given.kind in (*MODELS, "BatchNormalization"):
             step.note("a layer is called with `training=False`: its norms stay as they are in training, which "
                       "`freeze: true` beside it says, and its weights are trained, which that ends")  # fmt: skip
-        elif are_refs and key != "training" and value is not None and value is not False:
+        elif are_refs and key != "training" and not _says_nothing(value):
             step.refuse(f"is called with `{key}`, which is not read here")
+
+
+def _says_nothing(value: Any) -> bool:
+    """Whether an argument is as if it were left out: no mask, or none of each tensor."""
+    return value is None or value is False or (isinstance(value, list) and all(one is None for one in _list(value)))
 
 
 def _list(found: Any) -> list[Any]:

@@ -9,7 +9,7 @@ from typing import Any, Final, NoReturn, cast
 
 from netspec.importing.config import NotImportable
 
-LARGEST_SIZE: Final = 2**31
+LARGEST_SIZE: Final = 2**31 - 1
 """Of one axis, as in the other configurations that are imported."""
 _ENDS: Final = ("_initializer", "_regularizer", "_constraint")
 _SILENT: Final = frozenset((
@@ -64,7 +64,7 @@ class KerasLayer:
         return self._values.get(key, default)
 
     def count(self, key: str, default: int | None = None) -> int:
-        """A whole number from 1 to 2³¹."""
+        """A whole number from 1 to 2³¹ − 1."""
         value = self.get(key, default)
         if type(value) is not int or not 1 <= value <= LARGEST_SIZE:
             self.refuse(key, f"is no whole number from 1 to {LARGEST_SIZE}")

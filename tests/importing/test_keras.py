@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import json
 import re
+import sys
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -232,6 +234,45 @@ def test_models_inside_one_another_have_an_end(tmp_path: Path) -> None:
     assert netspec.loads(spec(nested(3))).params == 15
     with pytest.raises(NotImportable, match=r"inside one another"):
         from_keras(archive(tmp_path / "m.keras", nested(30)))
+
+
+def called_twice(depth: int, shape: list[int]) -> Config:
+    """Models that call the one inside them twice, 2 to the power of the depth in all."""
+    found = chain(list(shape), layer("Flatten", "flat"))
+    for number in range(depth):
+        inner = found | {"config": found["config"] | {"name": f"n{number}"}}
+        calls = {"name": f"n{number}", "inbound_nodes": [{"args": [tensor("x")], "kwargs": {}}] * 2}
+        join = layer("Concatenate", "c", axis=-1)
+        found = graph(
+            list(shape), inner | calls, called(join, [tensor(f"n{number}"), tensor(f"n{number}", 1)]), ends="c"
+        )
+    return found
+
+
+def doubled(times: int) -> Config:
+    """A flat map beside itself, and so on."""
+    names = ["flat", *(f"c{number}" for number in range(times))]
+    joins = [called(layer("Concatenate", new, axis=-1), [tensor(old), tensor(old)]) for old, new in pairwise(names)]
+    return graph([2, 2, 2], called(layer("Flatten", "flat"), tensor("x")), *joins, ends=names[-1])
+
+
+def test_what_grows_at_each_step_has_an_end() -> None:
+    assert netspec.loads(spec(called_twice(3, [2, 1]))).output_shape == (16,)
+    with pytest.raises(NotImportable, match=r"more than 30,000 layers"):
+        spec(called_twice(16, [2, 1]))
+    with pytest.raises(NotImportable, match="more than 1000 maps side by side"):
+        spec(doubled(40))
+    alike = chain([4], *(DENSE | {"config": DENSE["config"] | {"name": "é" * number}} for number in (1, 2, 3)))
+    assert re.findall("name: (.*)", spec(alike))[1:] == ["layer", "layer_2", "layer_3"]
+
+
+def test_without_its_library_the_spec_is_written_and_the_rest_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "h5py", None)  # as if it were not installed
+    found = from_keras(archive(tmp_path / "m.keras", chain([4], DENSE), b"never read"))
+    assert found.weights is None and "- Linear: 3" in found.spec.text
+    assert re.search(r"without its weights, which are read by h5py.*: .*install .*\[keras\]", found.spec.notes[-1])
 
 
 DAMAGED: dict[str, tuple[Callable[[Path], Path], str]] = {

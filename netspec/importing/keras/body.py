@@ -48,6 +48,8 @@ class NewNames:
     def __init__(self, taken: Sequence[str] = ()) -> None:
         self._taken: Final = {*taken}
         self._known: Final[dict[object, str]] = {}
+        self._numbers: Final[dict[str, int]] = {}
+        """The last number behind each name that was taken."""
 
     def of(self, key: object, wanted: str) -> str:
         """The name of a thing, the same one whenever it is asked for."""
@@ -56,9 +58,10 @@ class NewNames:
             name = name if not name[0].isdigit() else f"layer_{name}"
             if reserved(name) is not None or name in RESERVED or name in _OF_MODULES or name.lower() in _NO_VALUES:
                 name = f"{name}_1"
-            plain, number = name, 2
+            plain = name
             while name in self._taken:
-                name, number = f"{plain}_{number}", number + 1
+                self._numbers[plain] = self._numbers.get(plain, 1) + 1
+                name = f"{plain}_{self._numbers[plain]}"
             self._taken.add(name)
             self._known[key] = name
         return self._known[key]

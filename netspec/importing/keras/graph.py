@@ -13,6 +13,8 @@ from netspec.importing.config import NotImportable
 MODELS: Final = ("Sequential", "Functional", "Model")
 """Keras's classes of models whose configuration says what they compute."""
 MOST_LAYERS: Final = 20_000
+MOST_CALLS: Final = 30_000
+"""Layers of all models, those of a model counted each time that it is called: it is written each time."""
 DEEPEST: Final = 16
 """Models inside models."""
 

@@ -12,6 +12,8 @@ from netspec.importing.keras.step import KerasStep
 from netspec.importing.keras.values import KerasValue
 from netspec.layers.base import TensorType, shape_text
 
+_MOST_PARTS: Final = 1000
+
 
 def joined(word: str) -> Callable[[KerasStep], KerasValue]:
     """`Add` and `Multiply`."""
@@ -33,6 +35,8 @@ def concatenated(step: KerasStep) -> KerasValue:
     if len({value.rank for value in values}) == 1 and values[0].rank == 1 and len(values) > 1:
         parts = tuple(part for value in values for part in value.parts or ((step.length(value),),))
         plain = not any(value.parts for value in values)
+        if len(parts) > _MOST_PARTS and not plain:
+            step.refuse(f"puts more than {_MOST_PARTS} maps side by side that were made flat")
     else:
         values, parts, plain = step.alike(values), (), True
     x = values[0]

@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, cast
 
-from netspec.dims import Shape
+from netspec.dims import Shape, Unmet
 from netspec.importing.config import NotImportable
 from netspec.importing.keras import activations, joins, plain, sequences, windows
 from netspec.importing.keras.body import ItemList, NewNames
 from netspec.importing.keras.given import KerasLayer
-from netspec.importing.keras.graph import DEEPEST, MODELS, KerasCall, KerasModel, Member, Ref, network_of
+from netspec.importing.keras.graph import DEEPEST, MODELS, MOST_CALLS, KerasCall, KerasModel, Member, Ref, network_of
 from netspec.importing.keras.step import FoundBeside, KerasStep
 from netspec.importing.keras.values import KerasValue
 from netspec.layers.base import DType, TensorType
@@ -94,6 +94,7 @@ class _ModelWriter:
     def __init__(self) -> None:
         self.written: Final = FoundBeside()
         self.values: Final = NewNames([name + number for name in "DHLW" for number in ("", "2", "3", "4")])
+        self._calls = 0
         self._symbols: Final[Counter[str]] = Counter()
 
     def input(self, network: KerasModel, ref: Ref) -> tuple[str, KerasValue, str]:
@@ -147,6 +148,10 @@ class _ModelWriter:
         if len(inputs) != len(network.inputs):
             raise NotImportable(f"config.json, layer `{network.place[:120]}`: the model takes {len(network.inputs)} "
                                 f"tensors, and is given {len(inputs)}")  # fmt: skip
+        self._calls += 1 + len(network.members)
+        if self._calls > MOST_CALLS:
+            raise NotImportable(f"config.json, layer `{network.place[:120]}`: models that are called again and again "
+                                f"have more than {MOST_CALLS:,} layers, if each call is written")  # fmt: skip
         values = {(ref.layer, ref.call): [value] for ref, value in zip(network.inputs, inputs, strict=True)}
         order = network.order()
         times = Counter(member.name for member, _ in order)
@@ -212,7 +217,10 @@ def _layer(member: Member, step: KerasStep) -> KerasValue:
         return make(step)
     _check_call(step, are_refs=member.kind != "MultiHeadAttention")
     make = _at_each_place if member.kind == "TimeDistributed" else LAYERS.get(member.kind, joins.unknown)
-    made = make(step)
+    try:
+        made = make(step)
+    except Unmet:  # a formula of sizes that are not known
+        step.refuse("has a size that is no formula of the input's which a spec could say")
     step.given.finish()
     for key in step.given.regularized:
         step.note(f"`{key}` is of the training and is not in the spec: `weight_decay` of an optimizer says it there")

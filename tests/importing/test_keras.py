@@ -176,6 +176,7 @@ LAMBDA = layer("Lambda", "twice", function={"class_name": "__lambda__", "config"
 OWN = layer("Mine", "mine") | {"module": "my_code", "registered_name": "my_code>Mine"}
 REFUSED: dict[str, tuple[Config, str]] = {
     "Lambda": (chain([4], LAMBDA), r"layer `twice`: `class_name: Lambda` .*nothing of a file is run"),
+    "a name of its own lines": (chain([4], LAMBDA | {"config": {"name": "a\x1b[2J\nb"}}), r"layer `a\?\[2J\?b`: "),
     "own class": (chain([4], OWN), r"layer `mine`: `class_name: Mine` of the module `my_code`"),
     "registered": (chain([4], DENSE | {"registered_name": "a>Dense"}), "somebody's own"),
     "unknown": (chain([4], layer("GaussianNoise", "noise", stddev=1.0)), r"`noise` \(GaussianNoise\) has no form"),

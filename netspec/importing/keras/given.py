@@ -22,6 +22,11 @@ _FLOATS: Final = ("float32", "mixed_float16", "mixed_bfloat16")
 """Policies whose parameters are of float32."""
 
 
+def shown_name(name: str) -> str:
+    """A name of somebody else's for a message: on one line, and not too long."""
+    return "".join(c if c.isprintable() else "?" for c in name[:120])
+
+
 class KerasLayer:
     """The configuration of a layer, with the place where it stands."""
 
@@ -56,7 +61,7 @@ class KerasLayer:
     @property
     def where(self) -> str:
         """The place, for messages."""
-        return f"config.json, layer `{self.place[:120]}` ({self.kind[:60]})"
+        return f"config.json, layer `{shown_name(self.place)}` ({shown_name(self.kind)})"
 
     def get(self, key: str, default: Any = None) -> Any:
         """A value as it stands there."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, NoReturn, cast
 
 from netspec.importing.config import NotImportable
+from netspec.importing.keras.given import shown_name
 
 MODELS: Final = ("Sequential", "Functional", "Model")
 """Keras's classes of models whose configuration says what they compute."""
@@ -112,7 +113,7 @@ def refuse(place: str, name: str, why: str) -> NoReturn:
     Raises:
         NotImportable: always.
     """
-    raise NotImportable(f"config.json, layer `{_path(place, str(name))[:120]}` {why}")
+    raise NotImportable(f"config.json, layer `{_path(place, str(name))}` {why}")
 
 
 def network_of(found: Any, place: str = "", depth: int = 0) -> KerasModel:
@@ -199,7 +200,7 @@ def _checked(found: Any, place: str) -> tuple[str, dict[str, Any]]:
         raise NotImportable(f"{where}: has no `class_name` with a `config`")
     own = isinstance(module, str) and module.partition(".")[0] == "keras"
     named = cast("dict[str, Any]", config).get("name", layer.get("name"))
-    said = f"config.json, layer `{_path(place.partition('[')[0], str(named))[:120]}`"
+    said = f"config.json, layer `{_path(place.partition('[')[0], str(named))}`"
     if not own or layer.get("registered_name") not in (None, kind):
         raise NotImportable(f"{said}: `class_name: {kind[:60]}` of the module `{str(module)[:60]}` is a class of "
                             "somebody's own, whose code is not in the file")  # fmt: skip
@@ -264,7 +265,7 @@ def _refs(values: Sequence[Any]) -> Iterator[Ref]:
 
 
 def _path(place: str, name: str) -> str:
-    return f"{place}/{name}" if place else name
+    return shown_name(f"{place}/{name}" if place else name)
 
 
 def _snake(kind: str) -> str:

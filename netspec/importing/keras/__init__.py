@@ -86,5 +86,5 @@ def _of_order(net: Net) -> list[str]:
     """What is to be said of the order of the axes."""
     if not any(len(value.type.shape) > 2 for value in net.inputs):
         return []
-    told = "the input has its channels first, where Keras has them last: `x.permute(0, 3, 1, 2)` makes one of the other"
+    told = "the input has its channels first, where Keras has them last: `x.movedim(-1, 1)` makes one of the other"
     return [f"{told}; a Linear behind a Flatten has its columns in that order, so that the outputs are the same"]

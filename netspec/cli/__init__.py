@@ -49,7 +49,7 @@ COMMANDS: Final = {
     "export": "Write a trained run as ONNX or .pt2, its preprocessing inside.",
     "runs": "List and compare runs.",
     "transfer": "Carry weights from another model over to a spec.",
-    "import": "Write the spec of a network of torch's, or from its config.json.",
+    "import": "Write the spec of a network of torch's, of a .keras file or a config.json.",
     "explain": "Explain a layer, a word of a spec or recipe, an error code.",
     "new": "Write a commented spec to start from.",
     "schema": "Write the language as a JSON Schema, for editors.",

@@ -14,7 +14,7 @@ from netspec.capture.sources import ModuleSource, module_source, names_in, told_
 from netspec.cli.files import check_target, is_read, write_atomic
 from netspec.cli.modules import ImportOptions, imported_module, told_of_proof
 from netspec.diagnostics import UsageError
-from netspec.importing import ImportedSpec, NotImportable, from_config, from_program
+from netspec.importing import ImportedKeras, ImportedSpec, NotImportable, from_config, from_keras, from_program
 from netspec.views.describe import count_text
 
 if TYPE_CHECKING:
@@ -36,11 +36,16 @@ def command(
 ) -> None:
     """Write the spec of the network that SOURCE is.
 
-    SOURCE is a `config.json` of Hugging Face's transformers, a module of yours, `package.module:factory` or
-    `file.py:Net`, or a text with a chain of layers in it: `file.py`, a notebook, a page with code.
+    SOURCE is a `config.json` of Hugging Face's transformers, a `.keras` file, a module of yours,
+    `package.module:factory` or `file.py:Net`, or a text with a chain of layers in it: `file.py`, a notebook, a page
+    with code.
 
     The config is read as data, and nothing is fetched; known are BART, BERT, DistilBERT, GPT-2, Llama, Mistral,
     Mixtral, Qwen2, T5, the Vision Transformer and Whisper. What a spec cannot say is an error that names the key.
+
+    A `.keras` file of Keras 3 is read as data, too, without Keras. Its weights are written beside the spec, as
+    FILE.safetensors with the keys of the net. A net of pictures has its channels first. What a spec cannot say, such as
+    a Lambda or a class of somebody's own, is an error that names the layer and the key.
 
     A text is read, and nothing in it is run.
 
@@ -72,6 +77,9 @@ def command(
     if path.is_dir():
         path /= "config.json"
     is_read(path)
+    if path.suffix.lower() == _KERAS:
+        _from_keras(path, target, name, force=force)
+        return
     try:
         text = path.read_bytes()
     except OSError as error:
@@ -93,6 +101,8 @@ def _given_out(written: ImportedSpec, target: Path | None) -> None:
     )
 
 
+_KERAS: Final = ".keras"
+_WEIGHTS: Final = ".safetensors"
 _TEXTS: Final = (".ipynb", ".md", ".txt")
 """Files that hold programs among other things."""
 
@@ -116,6 +126,24 @@ def _from_text(
             raise UsageError(f"{told_names(module)}; read as a text it is no chain of layers: {error}") from None
         raise
     _given_out(written, target)
+
+
+def _from_keras(path: Path, target: Path | None, name: str | None, *, force: bool) -> None:
+    """The network in a `.keras` file, with its weights beside the spec."""
+    if target is not None and target.suffix == _WEIGHTS:
+        raise UsageError(f"{target}: the spec is written there, and its weights beside it; name it FILE.yaml")
+    beside = None if target is None else target.with_suffix(_WEIGHTS)
+    if beside is not None:
+        check_target(beside)
+    found: ImportedKeras = from_keras(path, name, with_weights=target is not None)
+    if beside is not None and found.weights is not None:
+        if beside.exists() and not force:
+            raise UsageError(f"{beside} is there already, and the weights would go there; `--force` writes over it")
+        write_atomic(beside, found.weights)
+        click.echo(f"wrote {beside}: the weights, with the keys of the net", err=True)
+    elif beside is not None and beside.exists():
+        click.echo(f"note: {beside} is from before, and has not the weights of this file", err=True)
+    _given_out(found.spec, target)
 
 
 def _from_module(

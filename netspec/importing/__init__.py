@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from netspec.importing.config import ImportedSpec, NotImportable, family, from_config
+from netspec.importing.keras import ImportedKeras, from_keras
 from netspec.importing.program import from_program
 
-__all__ = ["ImportedSpec", "NotImportable", "family", "from_config", "from_program"]
+__all__ = [
+    "ImportedKeras",
+    "ImportedSpec",
+    "NotImportable",
+    "family",
+    "from_config",
+    "from_keras",
+    "from_program",
+]

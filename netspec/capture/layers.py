@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
 from typing import Any, Final, cast
@@ -90,6 +91,12 @@ def _is_disturbed(module: nn.Module) -> bool:
     return "forward" in inside or (around and parametrized(module) is None)
 
 
+def is_own(module: nn.Module) -> bool:
+    """Whether a module's layer is of netspec's, which has the batch first in all tensors."""
+    base = _base(type(module))
+    return base is not None and base.__module__.startswith("netspec.")
+
+
 @cache
 def _base(kind: type[nn.Module]) -> type[nn.Module] | None:
     """The class of a layer that a class is, or that it is derived from without other computations."""
@@ -126,8 +133,8 @@ def _fields(kind: type[Layer], module: nn.Module) -> dict[str, Any] | None:
 def _recurrent(module: Any) -> dict[str, Any] | None:
     if not module.batch_first and type(module).__module__.startswith("torch"):
         return None
-    kind = layer_class(type(module).__name__)
-    names = [name for name in kind.model_fields if name not in ("returns", "nonlinearity")]
+    kind = layer_class("RNN" if module.mode.startswith("RNN") else module.mode)
+    names = [name for name in kind.model_fields if name != "nonlinearity"]
     found = {name: getattr(module, name) for name in names if hasattr(module, name)}
     if module.mode in ("RNN_TANH", "RNN_RELU"):
         found["nonlinearity"] = module.mode[4:].lower()
@@ -181,6 +188,25 @@ def _layer_scale(module: Any) -> dict[str, Any]:
     return {"init_value": module.init_value, "dim": -module.weight.ndim}
 
 
+def _noisy(module: Any) -> dict[str, Any]:
+    bias = module.bias_mu is not None
+    return {"out_features": module.weight_mu.shape[0], "bias": bias, "std_init": module.std_init}
+
+
+def _rearranged(module: Any) -> dict[str, Any]:
+    return {"pattern": module.pattern, "sizes": dict(module.sizes) or None}
+
+
+def of_rank(layer: Layer, rank: int) -> Layer:
+    """The layer with the default of `dim`, where its own is the same axis of a tensor of so many, counted from
+    behind."""
+    field = type(layer).model_fields.get("dim")
+    dim: Any = getattr(layer, "dim", None)
+    if field is None or not isinstance(dim, int) or not isinstance(field.default, int) or dim >= 0 <= field.default:
+        return layer
+    return layer.model_copy(update={"dim": field.default}) if dim + rank == field.default else layer
+
+
 def _nothing(module: Any) -> dict[str, Any]:
     """No arguments: all follow from the input."""
     return {}
@@ -190,10 +216,21 @@ def _scaled(module: Any) -> dict[str, Any] | None:
     found = _fields(layer_class("Upsample"), module)
     if found is not None and found.get("recompute_scale_factor"):
         return None
+    if found is not None:  # torch keeps floats
+        found["scale_factor"] = _whole(found["scale_factor"])
     return found
 
 
+def _whole(value: Any) -> Any:
+    """A number that is whole as an integer, and so each of several."""
+    if isinstance(value, (tuple, list)):
+        return tuple(_whole(each) for each in cast("Sequence[Any]", value))
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 _SPECIAL: Final = {
+    **{f"{way}{name}": name for way in ("Chain", "Stateful") for name in ("RNN", "LSTM", "GRU")},
+    **{f"SizedMaxUnpool{axes}d": f"MaxUnpool{axes}d" for axes in (1, 2, 3)},
     "ShiftedWindowAttention": "WindowAttention",
     "ShiftedWindowAttentionV2": "WindowAttention",
     "RelativePositionalMultiHeadAttention": "GridAttention",
@@ -201,9 +238,7 @@ _SPECIAL: Final = {
     "GroupedQueryAttention": "SelfAttention",
 }
 _READERS: Final[dict[str, Any]] = {
-    "RNN": _recurrent,
-    "LSTM": _recurrent,
-    "GRU": _recurrent,
+    **{f"{way}{name}": _recurrent for way in ("", "Chain", "Stateful") for name in ("RNN", "LSTM", "GRU")},
     "ShiftedWindowAttention": _window_attention(1),
     "ShiftedWindowAttentionV2": _window_attention(2),
     "RelativePositionalMultiHeadAttention": _grid_attention,
@@ -211,6 +246,8 @@ _READERS: Final[dict[str, Any]] = {
     "SelfAttention": _attention,
     "GroupedQueryAttention": _grouped,
     "LayerScale": _layer_scale,
+    "NoisyLinear": _noisy,
+    "Rearrange": _rearranged,
     "Upsample": _scaled,
     "ClassToken": _nothing,
     "PositionEmbedding": _nothing,

@@ -266,9 +266,16 @@ class Lowering:
         keys = {"weight" if word == "Parameter" else "value": source.key}
         if source.kind != "parameter" and not persistent:
             keys = {}
-        self.items.append(PlacedItem(word, None, (result,), arguments, keys=keys, path=source.key))
+        self.items.append(PlacedItem(word, None, (result,), arguments, keys=keys, path=self._home(source.key, keys)))
         self.forms[result] = Form()
         return result
+
+    def _home(self, key: str, keys: dict[str, str]) -> str:
+        """The path of the module that is no more than a parameter, where it calls it as a spec does; else its key."""
+        path, _, name = key.rpartition(".")
+        if path and keys.get(name) == key and [one for one in self.saved if one.startswith(f"{path}.")] == [key]:
+            return path
+        return key
 
     def add(
         self, call: TracedCall, word: str, takes: Traced | None, arguments: dict[str, Any] | None = None, **more: Any
@@ -349,12 +356,17 @@ class Lowering:
         if special is not None:
             special(self, call, layer, more)
             return
+        if len(given) > 1 and list(call.args) == given and len(given) <= 1 + len(layer.tensors):
+            value, *others = (self.taken(each) for each in given)
+            more["reads"] = {own: (each,) for own, each in zip(layer.tensors, others, strict=False)}
+            self.add(call, name, value, layers.written(layer), **more)
+            return
         if len(given) > 1:
             raise NoForm(f"`{name}` is given {len(given)} tensors")
         fixed = name == "Embedding" and not given[0].varies
         positions = fixed and (len(given[0].shape) < 2 or given[0].shape[0] not in (1, self.batch))
         value, form = (self.constant(given[0], (1, *given[0].shape)), Form()) if positions else self.anywhere(given[0])
-        arguments = layers.written(layer)
+        arguments = layers.written(layers.of_rank(layer, len(given[0].shape)) if form.plain else layer)
         if name == "Identity" or (name == "StochasticDepth" and not arguments.get("p")):
             self.passed_on(call, value)
             return

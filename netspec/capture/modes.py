@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from netspec.capture.graph import NotCaptured
-from netspec.capture.items import PlacedItem, leaves_of
+from netspec.capture.items import BRANCH, PlacedItem, leaves_of
 from netspec.capture.users import passing, users_own
 from netspec.layers.base import Layer
 
@@ -120,11 +120,17 @@ def freeze(items: list[PlacedItem], module: nn.Module, modes: Modes) -> None:
         _lift(item)
 
 
+_SEVERAL: Final = 2
+"""Parts of a body that do not train, and are said to as one."""
+
+
 def _lift(item: PlacedItem) -> None:
     """Put `freeze` beside a body in which nothing trains, in the place of its layers."""
     for inner in item.body or ():
         _lift(inner)
-    if item.body is None or not any("freeze" in inner.options for inner in item.body):
+    if item.body is None or item.is_combinator or item.word == BRANCH:
+        return
+    if sum("freeze" in inner.options for inner in item.body) < _SEVERAL:
         return
     if all("freeze" in inner.options or not _cares(inner) for inner in item.body):
         for inner in item.body:

@@ -108,6 +108,9 @@ def _einsum(lowering: Lowering, call: TracedCall) -> None:
             if not parts[i].startswith(batch):
                 raise NoForm(_FIRST)
             continue
+        if parts[i].startswith(batch) and operand.shape[0] == 1:  # one for all examples
+            values.append(lowering.constant(operand, operand.shape))
+            continue
         if batch in parts[i]:
             raise NoForm(_FIRST)
         parts[i] = batch + parts[i]

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from netspec.capture.graph import Traced
 from netspec.capture.items import BRANCH, PlacedItem, leaves_of
+from netspec.capture.own import SIDES
 
 _JOINS: Final = frozenset(("add", "mul", "concat", "stack", "einsum", "attend"))
 _GROWING: Final = frozenset(("add", "mul"))
 """Joins of two that are one of several where one is a branch of the next."""
-_SIDE: Final = re.compile(r"(?:branches\.\d+|body|shortcut)(?=\.)")
+_SIDE: Final = re.compile(r"(?:branches\.\d+|body|shortcut|mask|bias)(?=\.)")
 _NUMBERED: Final = re.compile(r"branches\.(\d+)")
+
+
+_OF_THE_INPUT: Final = frozenset(("gate", "residual"))
 
 
 class _Parts(NamedTuple):
@@ -62,9 +66,11 @@ def _parts(whole: PlacedItem, counts: Counter[Traced]) -> _Parts | None:
         alone = PlacedItem("add", None, whole.gives, branches=whole.gives)  # a sum of one
         return _Parts(whole, {_below(body[0], whole): body[0]}, whole.gives, alone, ())
     *others, join = body
-    if join.word not in _JOINS or join.body is not None or join.gives != whole.gives or any(_valued(join)):
+    sides = {side: value for side, value in join.options.items() if side in SIDES}
+    if join.word not in _JOINS or join.body is not None or join.gives != whole.gives or any(_valued(join, sides)):
         return None
     operands, used = _operands(join, others, counts)
+    operands = (*operands, *sides.values())
     chunk = others[0] if others and others[0].word == "Chunk" and others[0].takes is whole.takes else None
     regions = {_below(item, whole): item for item in others if item.word == "sequential"}
     numbers = [int(name.rpartition(".")[2]) for name in regions if _NUMBERED.fullmatch(name)]
@@ -116,7 +122,7 @@ def _combinator(parts: _Parts) -> PlacedItem | None:
     regions, operands = parts.regions, parts.operands
     if any(value in region.gives[:1] for region in regions.values() for value in (parts.whole.takes,)):
         return None
-    if all(_NUMBERED.fullmatch(name) for name in regions):
+    if all(_NUMBERED.fullmatch(name) or name in SIDES for name in regions):
         return _of_branches(parts)
     if parts.chunks or len(operands) != 2 or not regions.keys() <= {"body", "shortcut"} or "body" not in regions:
         return None
@@ -125,7 +131,7 @@ def _combinator(parts: _Parts) -> PlacedItem | None:
     if parts.join.word == "mul" and shortcut is None and operands == (parts.whole.takes, first):
         return _made(parts, "gate", [_branch(body)])
     other = operands[1]
-    if parts.join.word != "add" or operands[0] is not first or other.shape != first.shape:
+    if parts.join.word != "add" or operands[0] is not first or other.shape[1:] != first.shape[1:]:
         return None
     if shortcut is None:
         return _made(parts, "residual", [_branch(body), _empty(parts, other, "shortcut")])
@@ -140,15 +146,18 @@ def _of_branches(parts: _Parts) -> PlacedItem | None:
     regions, operands, chunks = parts.regions, parts.operands, parts.chunks
     if not operands or (chunks and len(chunks) != len(operands)):
         return None
-    if not all(int(name.rpartition(".")[2]) < len(operands) for name in regions):
+    sides = [side for side in parts.join.options if side in SIDES]
+    count = len(operands) - len(sides)
+    names = [*(f"branches.{i}" for i in range(count)), *sides]
+    if not regions.keys() <= set(names):
         return None
     branches: list[PlacedItem] = []
-    for i, operand in enumerate(operands):
-        region, flows = regions.get(f"branches.{i}"), chunks[i] if chunks else parts.whole.takes
+    for i, (name, operand) in enumerate(zip(names, operands, strict=True)):
+        region, flows = regions.get(name), chunks[i] if chunks else parts.whole.takes
         if region is None:
             if chunks and operand is not flows:
                 return None
-            branches.append(_empty(parts, operand, f"branches.{i}"))
+            branches.append(_empty(parts, operand, name))
             continue
         if region.gives[0] is not operand or (chunks and region.takes is not flows):
             return None
@@ -163,13 +172,21 @@ def _of_branches(parts: _Parts) -> PlacedItem | None:
 
 def _made(parts: _Parts, word: str, branches: list[PlacedItem]) -> PlacedItem:
     whole = parts.whole
+    takes = whole.takes if parts.chunks or word in _OF_THE_INPUT or _reads_input(whole, branches) else None
+    options = {name: value for name, value in parts.join.options.items() if name not in SIDES}
     for branch in branches:
         if not parts.chunks:
-            branch.takes = whole.takes
+            branch.takes = takes
     return PlacedItem(
-        word, whole.takes, whole.gives, body=branches, options=dict(parts.join.options), path=whole.path,
+        word, takes, whole.gives, body=branches, options=options, path=whole.path,
         class_name=whole.class_name, kind=whole.kind, place=whole.place,
     )  # fmt: skip
+
+
+def _reads_input(whole: PlacedItem, branches: Sequence[PlacedItem]) -> bool:
+    """Whether a branch reads what flows in."""
+    read = (value for branch in branches for leaf in leaves_of(branch.body or []) for value in _read(leaf))
+    return any(branch.gives[0] is whole.takes for branch in branches) or any(value is whole.takes for value in read)
 
 
 def _branch(region: PlacedItem) -> PlacedItem:
@@ -187,9 +204,9 @@ def _below(item: PlacedItem, whole: PlacedItem) -> str:
     return item.path.removeprefix(f"{whole.path}.") if item.path.startswith(f"{whole.path}.") else ""
 
 
-def _valued(item: PlacedItem) -> Iterator[Traced]:
-    """The values beside a join."""
-    yield from (value for value in item.options.values() if isinstance(value, Traced))
+def _valued(item: PlacedItem, sides: Collection[str]) -> Iterator[Traced]:
+    """The values beside a join, other than its sides."""
+    yield from (value for name, value in item.options.items() if isinstance(value, Traced) and name not in sides)
     yield from (value for values in item.reads.values() for value in values)
 
 

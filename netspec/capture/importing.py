@@ -250,6 +250,7 @@ _ALONE: Final = (
 def _items(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
     lowering = Lowering(trace, HANDLERS, CALLS)
     items = lowering.body(trace.root)
+    lowering.settle(items)
     lowering.refused.extend(
         (place, f"`{function}` reads the numbers in a tensor, and the program may go on as they say")
         for function, place in trace.read

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from netspec.capture.graph import NotCaptured
-from netspec.capture.items import BRANCH, PlacedItem, leaves_of
+from netspec.capture.items import BRANCH, PlacedItem, is_numbered, leaves_of
 from netspec.capture.users import passing, users_own
 from netspec.layers.base import Layer
 
@@ -130,7 +130,8 @@ def _lift(item: PlacedItem) -> None:
         _lift(inner)
     if item.body is None or item.is_combinator or item.word == BRANCH:
         return
-    if sum("freeze" in inner.options for inner in item.body) < _SEVERAL:
+    fewest = _SEVERAL if is_numbered(item.body, item.path) else 1  # a list that netspec made says it of a layer
+    if sum("freeze" in inner.options for inner in item.body) < fewest:
         return
     if all("freeze" in inner.options or not _cares(inner) for inner in item.body):
         for inner in item.body:

@@ -180,7 +180,7 @@ def _named(items: list[PlacedItem], path: str) -> list[PlacedItem]:
     taken: set[str] = set()
     for item in items:
         name = ".".join(_own_name(item, path))
-        if not numbered and item.word == "Identity" and not item.gives:
+        if not numbered and item.body is None and not item.gives:  # it does nothing, and keeps no place
             continue
         if has_keys(item) and name.isdigit() and int(name) <= index + _MOST_GAPS:
             while index < int(name):

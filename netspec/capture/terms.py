@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from netspec.capture.graph import Traced
-from netspec.capture.items import Operand, PlacedItem, is_numbered, leaves_of
+from netspec.capture.items import Operand, PlacedItem, has_keys, is_numbered, leaves_of
 
 _SIGNS: Final = {"add": "+", "mul": "*"}
 _RANKS: Final = {"+": 1, "-": 1, "*": 2, "/": 2, "**": 3}
@@ -20,13 +20,13 @@ def with_terms(items: list[PlacedItem], outputs: Sequence[Traced]) -> None:
     _in_list(items, "", counts)
 
 
-def _in_list(items: list[PlacedItem], path: str, counts: Counter[Traced]) -> None:
+def _in_list(items: list[PlacedItem], path: str, counts: Counter[Traced], *, is_branch: bool = False) -> None:
     for item in items:
         if item.body is not None and not item.is_combinator:
             _in_list(item.body, item.path, counts)
         for branch in item.body if item.is_combinator and item.body is not None else ():
-            _in_list(branch.body or [], branch.path, counts)
-    if not is_numbered(items, path):
+            _in_list(branch.body or [], branch.path, counts, is_branch=True)
+    if not is_numbered(items, path) and not (is_branch and not any(map(has_keys, items))):
         return
     for item in items:
         if item.path or item.body is not None or item.call is not None or len(item.gives) != 1:

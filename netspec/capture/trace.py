@@ -14,8 +14,10 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from netspec.capture.graph import NotCaptured, Place, Region, Trace, Traced, TracedCall, values_in, without_unused
 from netspec.capture.modes import Modes, as_it_was, modes_of, set_mode
+from netspec.capture.own import joined
 from netspec.capture.users import is_users, passing, users_own
 from netspec.language.names import not_an_output
+from netspec.torch.attention import Attend
 
 _DTYPES: Final = {torch.int64: "int64", torch.bool: "bool"}
 
@@ -94,6 +96,8 @@ class _Recorder(TorchFunctionMode):
         self._region = root
         self._inside = False
         """Whether a layer runs."""
+        self._joins = False
+        """Whether a module of netspec's joins what its branches give, which says by itself how."""
 
     # ---- modules
 
@@ -141,12 +145,14 @@ class _Recorder(TorchFunctionMode):
             return result
         region = Region(module, path, list(_values(given)), place, self._region)
         self._region.steps.append(region)
-        self._region = region
+        outer, self._region = (self._region, self._joins), region
+        self._joins = isinstance(module, Attend)
         try:
             result = call(module, *args, **kwargs)
+            if self._joins:
+                self._record(joined(module, region, place), result)
         finally:
-            assert region.parent is not None
-            self._region = region.parent
+            self._region, self._joins = outer
         region.result = self._told(result)
         return result
 
@@ -157,7 +163,7 @@ class _Recorder(TorchFunctionMode):
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if self._inside:
+        if self._inside or self._joins:
             return func(*args, **kwargs)
         given = None if _says_no_values(func) else self._told((args, kwargs))
         result: Any = func(*args, **kwargs)

@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 from netspec.capture.folding import Folding
 from netspec.capture.graph import Traced
 from netspec.capture.items import Names, PlacedItem
+from netspec.capture.own import SIDES
 from netspec.writing import flow, written
 
 _LONGEST: Final = 116
@@ -91,7 +92,9 @@ def _item(item: PlacedItem, names: Names, folding: Folding | None) -> Iterator[s
 
 def _combinator(item: PlacedItem, names: Names, folding: Folding | None, beside: Sequence[str]) -> Iterator[str]:
     """A combinator with its branches; a branch that is a value by its name."""
-    branches = [_branch(branch, names, folding) for branch in item.body or ()]
+    parts = {branch.path.rpartition(".")[2]: _branch(branch, names, folding) for branch in item.body or ()}
+    sides = {side: parts.pop(side) for side in SIDES if side in parts}
+    branches = list(parts.values())
     if item.word in _OF_A_BODY:
         body, *others = branches
         yield from _under(f"- {item.word}:", body, "    ")
@@ -105,6 +108,8 @@ def _combinator(item: PlacedItem, names: Names, folding: Folding | None, beside:
         for first, *rest in branches:
             yield f"    - {first}"
             yield from (f"      {line}" for line in rest)
+    for side, inner in sides.items():
+        yield from _under(f"  {side}:", inner, "    ")
     yield from (f"  {option}" for option in beside)
 
 

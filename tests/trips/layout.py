@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import torch
+
 from netspec.emit.yaml import written_arguments
 from netspec.net import As, Combinator, Computed, Leaf, Net, Node, Read, Scope, Sequential, Term, Use
 from netspec.views.describe import term_text
@@ -68,9 +70,10 @@ class _Writer:
                 return self.combinator(node, flow, indent)
 
     def term(self, term: Term, indent: str) -> str:
+        term = _turned(term)
         if isinstance(term, Read):
             return self.values[term.slot]
-        text, value = term_text(_turned(term), lambda read: self.values[read.slot]), self.value()
+        text, value = term_text(term, lambda read: self.values[read.slot]), self.value()
         self.line(value, indent, text)
         return value
 
@@ -103,11 +106,13 @@ class _Writer:
 
 
 def _turned(term: Term) -> Term:
-    """Arithmetic with the number of a product in front."""
+    """Arithmetic with the number of a sum or a product in front, and no zero."""
     if not isinstance(term, Computed):
         return term
+    if term.left == 0 and term.op == "+":  # as the sum of a family begins
+        return _turned(term.right)
     left, right = None if term.left is None else _turned(term.left), _turned(term.right)
-    if term.op == "*" and left is not None and isinstance(right, (int, float)):
+    if term.op in ("+", "*") and left is not None and isinstance(right, (int, float)):
         left, right = right, left
     return term._replace(left=left, right=right)
 
@@ -122,6 +127,8 @@ def _arguments(layer: Any) -> Iterator[tuple[str, Any]]:
     for name, value in written_arguments(layer).items():
         if name == "stride" and fields[name].default is None and value == getattr(layer, "kernel_size", None):
             continue
+        if name == "value" and isinstance(value, tuple):  # a module has floats of 32 bits
+            value = torch.tensor(value, dtype=getattr(torch, layer.dtype)).tolist()
         yield name, value
 
 

@@ -207,6 +207,11 @@ def of_rank(layer: Layer, rank: int) -> Layer:
     return layer.model_copy(update={"dim": field.default}) if dim + rank == field.default else layer
 
 
+def _unpooled(module: Any) -> dict[str, Any]:
+    names = ("kernel_size", "stride", "padding")
+    return {name: getattr(module, name) for name in names} | {"output_size": getattr(module, "output_size", None)}
+
+
 def _nothing(module: Any) -> dict[str, Any]:
     """No arguments: all follow from the input."""
     return {}
@@ -247,6 +252,7 @@ _READERS: Final[dict[str, Any]] = {
     "GroupedQueryAttention": _grouped,
     "LayerScale": _layer_scale,
     "NoisyLinear": _noisy,
+    **{f"{way}MaxUnpool{axes}d": _unpooled for way in ("", "Sized") for axes in (1, 2, 3)},
     "Rearrange": _rearranged,
     "Upsample": _scaled,
     "ClassToken": _nothing,

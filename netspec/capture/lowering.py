@@ -399,7 +399,7 @@ class Lowering:
         value, form = (self.constant(given[0], (1, *given[0].shape)), Form()) if positions else self.anywhere(given[0])
         arguments = layers.written(layers.of_rank(layer, len(given[0].shape)) if form.plain else layer)
         if name == "Identity" or (name == "StochasticDepth" and not arguments.get("p")):
-            self.passed_on(call, value, name, {} if name == "Identity" else {"p": 0.0})
+            self.passed_on(call, value, name, arguments)
             return
         if not form.plain and not position_free(name, layer, form, len(given[0].shape)):
             raise NoForm(f"`{name}` works on a batch that is merged with another axis, or is not the first")

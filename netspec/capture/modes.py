@@ -11,7 +11,9 @@ from torch import nn
 
 from netspec.capture.graph import NotCaptured
 from netspec.capture.items import BRANCH, PlacedItem, is_numbered, leaves_of
+from netspec.capture.layers import layer_class
 from netspec.capture.users import passing, users_own
+from netspec.layers import MODULE_OF
 from netspec.layers.base import Layer
 
 
@@ -114,7 +116,7 @@ def freeze(items: list[PlacedItem], module: nn.Module, modes: Modes) -> None:
                 f"{where}`{item.path or item.word}` stays in eval mode while the module trains, but its parameters "
                 f"train, which no spec says; with `requires_grad_(False)` on it the spec has `freeze: true`"
             )
-        if is_frozen and (item.is_steady or (item.keys and not item.keeps_statistics)):
+        if is_frozen and (item.is_steady or (_may_train(item) and not item.keeps_statistics)):
             item.options["freeze"] = True
     for item in items:
         _lift(item)
@@ -141,4 +143,11 @@ def _lift(item: PlacedItem) -> None:
 
 def _cares(item: PlacedItem) -> bool:
     """Whether there is something that `freeze` would stop."""
-    return bool(item.keys) or item.keeps_statistics or any(map(_cares, item.body or ()))
+    return _may_train(item) or item.keeps_statistics or any(map(_cares, item.body or ()))
+
+
+def _may_train(item: PlacedItem) -> bool:
+    """Whether it is a layer that has parameters in a spec, and here is given some."""
+    if not item.keys:
+        return False
+    return item.word not in MODULE_OF or layer_class(item.word).parameters is not Layer.parameters

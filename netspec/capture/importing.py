@@ -16,6 +16,7 @@ from netspec.capture.blocks import BlockFound, with_blocks
 from netspec.capture.calls import CALLS
 from netspec.capture.combining import combined
 from netspec.capture.comparing import Compared, compared
+from netspec.capture.constants import settle
 from netspec.capture.folding import Folding
 from netspec.capture.functions import HANDLERS
 from netspec.capture.graph import NotCaptured, Place, Trace, Traced
@@ -250,7 +251,7 @@ _ALONE: Final = (
 def _items(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
     lowering = Lowering(trace, HANDLERS, CALLS)
     items = lowering.body(trace.root)
-    lowering.settle(items)
+    settle(lowering, items)
     lowering.refused.extend(
         (place, f"`{function}` reads the numbers in a tensor, and the program may go on as they say")
         for function, place in trace.read

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any, Final
 
-from torch import Tensor, nn
+from torch import nn
 
 from netspec.capture import layers
 from netspec.capture.buffers import BufferPart, of_buffers, saved
+from netspec.capture.constants import Homes, item_of
 from netspec.capture.forms import AxisMoves, Form, Unmovable
 from netspec.capture.graph import Place, Region, Trace, Traced, TracedCall
 from netspec.capture.items import PlacedItem, made
@@ -18,7 +19,6 @@ from netspec.capture.modes import draws, in_eval, keeps_statistics
 from netspec.capture.parametrized import parametrized
 from netspec.capture.positions import position_free
 from netspec.capture.trace import OF_THE_SHAPE
-from netspec.capture.written import ExpressionText
 from netspec.layers.base import Layer
 
 Handler = Callable[["Lowering", TracedCall], None]
@@ -31,12 +31,6 @@ class NoForm(Exception):
 
 _CHOOSE: Final = frozenset(("__getitem__", "select", "narrow", "where", "masked_fill"))
 """Functions that choose from numbers, of which the result is written."""
-
-
-def _written_short(tensor: Tensor) -> Any:
-    """The numbers in a tensor, those of one of whole floats without their points."""
-    is_whole = tensor.is_floating_point() and bool(((tensor == tensor.round()) & (tensor.abs() < 2**24)).all())
-    return (tensor.long() if is_whole else tensor).tolist()
 
 
 class Lowering:
@@ -76,8 +70,7 @@ class Lowering:
         """Of what is computed of parameters alone and has no form, where and why."""
         self.refused_results: set[Traced] = set()
         """Results that have no form: indices."""
-        self.homes: dict[str, PlacedItem] = {}
-        """Where modules stand that are no more than a parameter or numbers, by path: one takes that place once read."""
+        self.homes = Homes(self.saved)
         self.parameters: dict[tuple[Traced, tuple[int, ...]], Traced] = {}
         for value in trace.inputs:
             self.forms[value] = Form()
@@ -115,12 +108,9 @@ class Lowering:
         items = self.body(region)
         outputs = [self.find(value) for value in region.outputs]
         if not items:
-            if outputs and not any(value.varies for value in outputs):
-                home = PlacedItem("Identity", None, (), path=region.path)
-                self.homes[region.path] = home
-                self.items.append(home)
+            self.items += self.homes.kept(region)
             return
-        takes = next((value for value in map(self._flowing, region.inputs) if value is not None), None)
+        takes = next((value for value in map(self.flowing, region.inputs) if value is not None), None)
         self.items.append(
             PlacedItem(
                 "sequential", takes, tuple(outputs), body=items, path=region.path,
@@ -128,20 +118,13 @@ class Lowering:
             )
         )  # fmt: skip
 
-    def _flowing(self, value: Traced) -> Traced | None:
+    def flowing(self, value: Traced) -> Traced | None:
         """The value in the spec that a module is given; None of a constant that has none yet."""
         found = self.find(value)
         if value.varies or found in self.forms:
             return found
         source, seen = self.constants.get(value, (value, value.shape))
         return self.parameters.get((source, tuple(seen[1:])))
-
-    def settle(self, items: list[PlacedItem]) -> None:
-        """Let nested lists give what parameters and numbers in them have become."""
-        for item in items:
-            if item.body is not None:
-                item.gives = tuple(self._flowing(value) or value for value in item.gives)
-                self.settle(item.body)
 
     def _call(self, call: TracedCall) -> None:
         if not call.results:
@@ -272,41 +255,15 @@ class Lowering:
         known = self.parameters.get((source, wanted))
         if known is not None:
             return known
-        persistent = source.kind == "buffer" and source.key in self.trace.root.module.state_dict()
-        if source.kind == "parameter":
-            arguments: dict[str, Any] = {"shape": list(wanted)}
-        else:
-            if source.tensor is None:
-                source.tensor = dict(self.trace.root.module.named_buffers()).get(source.key)
-            if source.tensor is None or prod(wanted) > 4096:
-                raise NoForm(f"numbers of the shape {tuple(seen)} are too many to be written into a spec")
-            numbers: Any = _written_short(source.tensor.detach().reshape(wanted))
-            if source.dtype == "int64" and len(wanted) == 1 and wanted[0] > 3 and numbers == list(range(wanted[0])):
-                numbers = ExpressionText(f"range({wanted[0]})")
-            arguments = {"value": numbers} if persistent else {"value": numbers, "persistent": False}
-            if source.dtype != "float32":
-                arguments["dtype"] = source.dtype
-        word = "Parameter" if source.kind == "parameter" else "Buffer"
+        item = item_of(self.trace.root.module, source, wanted)
+        if item is None:
+            raise NoForm(f"numbers of the shape {tuple(seen)} are too many to be written into a spec")
         result = made((1, *wanted), source, varies=False)
         self.parameters[source, wanted] = result
-        keys = {"weight" if word == "Parameter" else "value": source.key}
-        if source.kind != "parameter" and not persistent:
-            keys = {}
-        path = self._home(source.key, keys)
-        home = self.homes.pop(source.key.rpartition(".")[0], None)
-        if home is None:
-            self.items.append(PlacedItem(word, None, (result,), arguments, keys=keys, path=path))
-        else:
-            home.word, home.gives, home.arguments, home.keys = word, (result,), arguments, keys
+        item.gives = (result,)
+        self.homes.placed(item, self.items)
         self.forms[result] = Form()
         return result
-
-    def _home(self, key: str, keys: dict[str, str]) -> str:
-        """The path of the module that is no more than a parameter, where it calls it as a spec does; else its key."""
-        path, _, name = key.rpartition(".")
-        if path and keys.get(name) == key and [one for one in self.saved if one.startswith(f"{path}.")] == [key]:
-            return path
-        return key
 
     def add(
         self, call: TracedCall, word: str, takes: Traced | None, arguments: dict[str, Any] | None = None, **more: Any
@@ -399,7 +356,7 @@ class Lowering:
         value, form = (self.constant(given[0], (1, *given[0].shape)), Form()) if positions else self.anywhere(given[0])
         arguments = layers.written(layers.of_rank(layer, len(given[0].shape)) if form.plain else layer)
         if name == "Identity" or (name == "StochasticDepth" and not arguments.get("p")):
-            self.passed_on(call, value, name, arguments)
+            self.passed_on(call, value, name, **arguments)
             return
         if not form.plain and not position_free(name, layer, form, len(given[0].shape)):
             raise NoForm(f"`{name}` works on a batch that is merged with another axis, or is not the first")
@@ -409,13 +366,11 @@ class Lowering:
         """Whether the module that calls a function stays in eval mode while the whole trains."""
         return call.region is not None and call.region.module in self.trace.modes.steady
 
-    def passed_on(
-        self, call: TracedCall, value: Traced, word: str = "Identity", arguments: dict[str, Any] | None = None
-    ) -> None:
+    def passed_on(self, call: TracedCall, value: Traced, word: str = "Identity", **arguments: Any) -> None:
         """Note that a layer changes nothing; it has a place among its siblings."""
         value, _ = self.anywhere(value)
         self.is_same(call.results[0], value)
-        self.items.append(PlacedItem(word, value, (), arguments or {}, path=call.path))
+        self.items.append(PlacedItem(word, value, (), arguments, path=call.path))
 
     def _in_its_mode(self, call: TracedCall, module: nn.Module, layer: Layer, more: dict[str, Any]) -> Layer | None:
         """The layer with its mode in mind, which may be another than the module's; None where it does nothing."""

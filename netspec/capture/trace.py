@@ -149,7 +149,7 @@ class _Recorder(TorchFunctionMode):
         self._joins = isinstance(module, Attend)
         try:
             result = call(module, *args, **kwargs)
-            if self._joins:
+            if isinstance(module, Attend):
                 self._record(joined(module, region, place), result)
         finally:
             self._region, self._joins = outer
@@ -261,7 +261,7 @@ def _another(call: Callable[..., Any], module: nn.Module, args: tuple[Any, ...],
 def _names_in(result: Any) -> tuple[tuple[str, int | None], ...]:
     """The names in a dict or a named tuple, with the numbers of tensors in those of several; none where one is no name
     of an output, or holds something else."""
-    fields: Any = result if isinstance(result, dict) else getattr(result, "_asdict", dict)()
+    fields = cast("dict[Any, Any]", result if isinstance(result, dict) else getattr(result, "_asdict", dict)())
     names: list[tuple[str, int | None]] = []
     for name, value in fields.items():
         several = isinstance(value, (tuple, list)) and all(isinstance(one, Tensor) for one in cast("list[Any]", value))

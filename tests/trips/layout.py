@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from netspec.emit.yaml import written_arguments
+from netspec.layers.base import Layer
 from netspec.net import As, Combinator, Computed, Leaf, Net, Node, Read, Scope, Sequential, Term, Use
 from netspec.views.describe import term_text
 
@@ -117,18 +118,19 @@ def _turned(term: Term) -> Term:
     return term._replace(left=left, right=right)
 
 
-def arguments(layer: Any) -> dict[str, Any]:
+def arguments(layer: Layer) -> dict[str, Any]:
     """The arguments of a layer that differ from their defaults."""
     return dict(_arguments(layer))
 
 
-def _arguments(layer: Any) -> Iterator[tuple[str, Any]]:
-    fields = type(layer).model_fields
+def _arguments(layer: Layer) -> Iterator[tuple[str, Any]]:
+    fields: Any = type(layer).model_fields
     for name, value in written_arguments(layer).items():
         if name == "stride" and fields[name].default is None and value == getattr(layer, "kernel_size", None):
             continue
         if name == "value" and isinstance(value, tuple):  # a module has floats of 32 bits
-            value = torch.tensor(value, dtype=getattr(torch, layer.dtype)).tolist()
+            numbers: Any = torch.tensor(value, dtype=getattr(torch, getattr(layer, "dtype", "float32")))
+            value = numbers.tolist()
         yield name, value
 
 

@@ -19,7 +19,8 @@ from netspec.capture.own import SIDES
 _JOINS: Final = frozenset(("add", "mul", "concat", "stack", "einsum", "attend"))
 _GROWING: Final = frozenset(("add", "mul"))
 """Joins of two that are one of several where one is a branch of the next."""
-_SIDE: Final = re.compile(r"(?:branches\.\d+|body|shortcut|mask|bias)(?=\.)")
+_BRANCH: Final = re.compile(r"branches\.\d+|body|shortcut|mask|bias")
+_SIDE: Final = re.compile(rf"(?:{_BRANCH.pattern})(?=\.)")
 _NUMBERED: Final = re.compile(r"branches\.(\d+)")
 
 
@@ -65,6 +66,9 @@ def _parts(whole: PlacedItem, counts: Counter[Traced]) -> _Parts | None:
     if len(body) == 1 and _NUMBERED.fullmatch(_below(body[0], whole)) and body[0].gives == whole.gives:
         alone = PlacedItem("add", None, whole.gives, branches=whole.gives)  # a sum of one
         return _Parts(whole, {_below(body[0], whole): body[0]}, whole.gives, alone, ())
+    body = [item for item in body if not _is_nothing(item, whole)]
+    if not body:
+        return None
     *others, join = body
     sides = {side: value for side, value in join.options.items() if side in SIDES}
     if join.word not in _JOINS or join.body is not None or join.gives != whole.gives or any(_valued(join, sides)):
@@ -93,6 +97,11 @@ def _constants(others: Sequence[PlacedItem], whole: PlacedItem) -> dict[str, Pla
             path = f"{whole.path}.{name[0]}"
             found[name[0]] = PlacedItem("sequential", whole.takes, item.gives, body=[item], path=path)
     return found
+
+
+def _is_nothing(item: PlacedItem, whole: PlacedItem) -> bool:
+    """Whether a branch is no more than a module that changes nothing: it is empty in a spec."""
+    return item.body is None and not item.gives and _BRANCH.fullmatch(_below(item, whole)) is not None
 
 
 def _operands(

@@ -12,6 +12,7 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
+from netspec.capture.own import original
 from netspec.capture.parametrized import parametrized
 from netspec.capture.transformer_arguments import one_layer, stack, whole
 from netspec.capture.units import known_unit
@@ -100,7 +101,8 @@ def is_own(module: nn.Module) -> bool:
 @cache
 def _base(kind: type[nn.Module]) -> type[nn.Module] | None:
     """The class of a layer that a class is, or that it is derived from without other computations."""
-    for base in kind.__mro__:
+    for own in kind.__mro__:
+        base = original(own)
         if base.__name__ in MODULE_OF and base.__module__.startswith("torch.nn.modules"):
             break
         if base.__name__ in _SPECIAL and base.__module__ in NAMESPACES:
@@ -111,7 +113,7 @@ def _base(kind: type[nn.Module]) -> type[nn.Module] | None:
     else:
         return None
     helpers = (name for name, _ in inspect.getmembers(base, inspect.isfunction) if name not in _OTHERWISE)
-    return base if all(getattr(kind, name) is getattr(base, name) for name in helpers) else None
+    return base if all(getattr(kind, name) is getattr(own, name) for name in helpers) else None
 
 
 def _fields(kind: type[Layer], module: nn.Module) -> dict[str, Any] | None:

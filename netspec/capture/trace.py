@@ -14,10 +14,9 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from netspec.capture.graph import NotCaptured, Place, Region, Trace, Traced, TracedCall, values_in, without_unused
 from netspec.capture.modes import Modes, as_it_was, modes_of, set_mode
-from netspec.capture.own import joined
+from netspec.capture.own import attends, joined
 from netspec.capture.users import is_users, passing, users_own
 from netspec.language.names import not_an_output
-from netspec.torch.attention import Attend
 
 _DTYPES: Final = {torch.int64: "int64", torch.bool: "bool"}
 
@@ -146,10 +145,10 @@ class _Recorder(TorchFunctionMode):
         region = Region(module, path, list(_values(given)), place, self._region)
         self._region.steps.append(region)
         outer, self._region = (self._region, self._joins), region
-        self._joins = isinstance(module, Attend)
+        self._joins = attends(module)
         try:
             result = call(module, *args, **kwargs)
-            if isinstance(module, Attend):
+            if attends(module):
                 self._record(joined(module, region, place), result)
         finally:
             self._region, self._joins = outer

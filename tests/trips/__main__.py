@@ -4,6 +4,7 @@
     python -m tests.trips lenet d2l/vit    # these
     python -m tests.trips --limit 3        # those of at most 3 million
     python -m tests.trips --fast           # one run in eval mode, without a proof
+    python -m tests.trips --emitted        # by way of the Python file that netspec writes, in the place of `build`
     python -m tests.trips --specs DIR      # and keep what is written
 
 For each spec a line: `same expand` where `netspec expand` says the same of both (names of values, initialisers and the
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 import time
 import warnings
 from collections import Counter
@@ -32,6 +34,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("names", nargs="*")
     parser.add_argument("--limit", type=float, default=50)
     parser.add_argument("--fast", action="store_true")
+    parser.add_argument("--emitted", action="store_true")
     parser.add_argument("--specs", type=Path)
     given = parser.parse_args(arguments)
     warnings.simplefilter("ignore")
@@ -39,10 +42,13 @@ def main(arguments: list[str]) -> int:
     files = {name: shipped(name) for name in given.names} or specs()
     nets = sorted(((name, loaded(file)) for name, file in files.items()), key=lambda pair: _size(pair[1].params))
     counts: Counter[str] = Counter()
+    folder = Path(tempfile.mkdtemp()) if given.emitted else None
     for name, net in nets:
         began = time.process_time()
         small = is_small(net, given.limit)
-        found = trip(net, is_verified=not given.fast) if small else Trip("apart", f"{net.params} parameters")
+        found = (
+            trip(net, is_verified=not given.fast, folder=folder) if small else Trip("apart", f"{net.params} parameters")
+        )
         counts[found.kind] += 1
         seconds = time.process_time() - began
         print(f"{name}: {found.kind}{f', {found.told}' if found.told else ''} ({seconds:.0f} s)", flush=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 pytest.importorskip("torch")
@@ -28,6 +30,12 @@ SMALL = (
 @pytest.mark.parametrize("name", SMALL)
 def test_a_small_spec_comes_back(name: str) -> None:
     found = trip(loaded(shipped(name)))
+    assert (found.kind, found.told) == ("same expand", "")
+
+
+@pytest.mark.parametrize("name", ["language/bilstm_tagger", "tabular/ft_transformer", "graphs/vae"])
+def test_the_file_that_is_written_of_a_spec_comes_back(name: str, tmp_path: Path) -> None:
+    found = trip(loaded(shipped(name)), folder=tmp_path)
     assert (found.kind, found.told) == ("same expand", "")
 
 
@@ -90,6 +98,16 @@ PARTS = {
         - {as: y}
         - {use: (y - x) / (t + 2) ** 0.5}
         - Linear: 2
+    """,
+    "names in branches": """
+      input: [8]
+      layers:
+        - Linear: 8
+        - {as: x}
+        - {residual: [{as: y}, Linear: 8, {as: z}, Linear: 8, {add: [[], y, z]}]}
+        - Linear: 8
+        - {residual: [{as: y}, Linear: 8, {as: z}, Linear: 8, {add: [[], y, z]}]}
+        - {add: [[], x]}
     """,
     "names of outputs": """
       input: [8]

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import re
+import sys
 import traceback
 from collections.abc import Iterator, Sequence
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import torch
+from torch import nn
 
 import netspec
 from netspec.capture.graph import NotCaptured
 from netspec.capture.importing import from_torch
 from netspec.cli.shipped import variants
 from netspec.comparison import compare
+from netspec.emit.python import to_python
 from netspec.net import Leaf, Net
 from netspec.torch.verify import example
 from tests.trips.layout import arguments, layout
@@ -49,10 +54,24 @@ def is_small(net: Net, limit: float) -> bool:
     return isinstance(net.params, int) and net.params <= limit * 1e6
 
 
-def trip(net: Net, *, is_verified: bool = True) -> Trip:
-    """Build a net, import the module, and compare."""
+def emitted(net: Net, folder: Path) -> nn.Module:
+    """The module of the Python file that netspec writes, which is put into a folder."""
+    file = folder / f"emitted_{abs(hash(net.root.path + net.text))}.py"
+    file.write_text(to_python(net), encoding="utf-8")
+    spec = spec_from_file_location(file.stem, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[file.stem] = module  # where `inspect` looks for the source of its classes
+    spec.loader.exec_module(module)
+    functions = [node for node in ast.parse(file.read_text(encoding="utf-8")).body if isinstance(node, ast.FunctionDef)]
+    return getattr(module, [node.name for node in functions if not node.args.args][-1])()
+
+
+def trip(net: Net, *, is_verified: bool = True, folder: Path | None = None) -> Trip:
+    """Build a net, or write it as Python into a folder, import the module, and compare."""
     torch.default_generator.manual_seed(0)
-    module = netspec.build(net)
+    module = netspec.build(net) if folder is None else emitted(net, folder)
     try:
         inputs = example(net, 2, torch.Generator().manual_seed(0))
         found = from_torch(module, *inputs, name=net.name, is_verified=is_verified)

@@ -154,6 +154,8 @@ def _concat(lowering: Lowering, call: TracedCall) -> None:
     rank = len(result.shape)
     varying = [value for value in tensors if value.varies]
     forms = {lowering.anywhere(value)[1] for value in varying}
+    if not varying and all(value.shape[:1] == (1,) for value in tensors):  # one for all examples
+        forms = {Form()}
     if len(forms) != 1:
         raise NoForm("the batch is not in the same place in all tensors")
     form = forms.pop()

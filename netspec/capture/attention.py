@@ -61,7 +61,7 @@ def fused(items: list[PlacedItem], outputs: Sequence[Traced], shape_of: ShapeOf)
     """
     for body in _lists(items):
         for item in list(body):
-            if item.body is None and item.word in ("Softmax", "attend") and item in body:
+            if item.body is None and item.word in ("Softmax", "attend") and item in body and not _is_own(item):
                 counts: Counter[Traced] = Counter(outputs)
                 for other in _leaves(items):
                     counts.update({*other.values(), *([other.takes] if other.takes is not None else [])})
@@ -72,6 +72,11 @@ def fused(items: list[PlacedItem], outputs: Sequence[Traced], shape_of: ShapeOf)
         for item in body:
             if item.body is not None:  # weights that a module gives to nobody
                 item.gives = tuple(value for value in item.gives if value in there or value is item.takes)
+
+
+def _is_own(item: PlacedItem) -> bool:
+    """Whether it is attention already as a module of netspec's says it."""
+    return item.word == "attend" and bool(item.path)
 
 
 def unread(items: list[PlacedItem]) -> Iterator[PlacedItem]:

@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 from netspec.capture.formulas import Columns, formulas
 from netspec.capture.graph import Traced
-from netspec.capture.items import PlacedItem, leaves_of
+from netspec.capture.items import BRANCH, PlacedItem, leaves_of
 from netspec.capture.layers import layer_class
 from netspec.capture.written import ExpressionText
 from netspec.emit.naming import FreeNames
@@ -184,6 +184,8 @@ class _Matching:
             if rest and self._alike(item, rest[0]) and self._tried(item, rest[0]):
                 rest.pop(0)
             else:
+                if item.word == BRANCH:
+                    raise _Other
                 passed = item.takes if item.word != "add" else last if last in item.branches else None
                 if len(item.gives) != 1 or passed is None or passed not in self.environment:
                     raise _Other

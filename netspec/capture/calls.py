@@ -14,6 +14,12 @@ from netspec.layers.base import Layer
 
 def _recurrent(lowering: Lowering, call: TracedCall, layer: Layer, more: dict[str, Any]) -> None:
     """A recurrent layer and its states. A program has the layers of the states in front, a spec the batch."""
+    if call.layer is not None and layers.is_own(call.layer):
+        value, *states = (lowering.taken(each) for each in call.args if each is not None)
+        if states:
+            more["reads"] = {"hx": tuple(states)}
+        lowering.add(call, type(layer).__name__, value, layers.written(layer), **more)
+        return
     further = [*call.args[1:], *call.kwargs.values()]
     states = further[0] if further else None
     if states is not None and not _are_zeros(states):

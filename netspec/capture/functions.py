@@ -10,6 +10,7 @@ from netspec.capture.binding import bound
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.lowering import Handler, Lowering, NoForm
 from netspec.capture.masks import HANDLERS as MASKS
+from netspec.capture.own import SIDES
 
 _LAYERS: Final = {
     "relu": ("ReLU", "input inplace=False"),
@@ -285,6 +286,15 @@ def _same(lowering: Lowering, call: TracedCall) -> None:
     lowering.is_same(result, source)
 
 
+def _attended(lowering: Lowering, call: TracedCall) -> None:
+    """A module of netspec's that attends: its options are those of `attend`."""
+    branches = tuple(lowering.taken(value) for value in call.args)
+    options: dict[str, Any] = {
+        name: lowering.taken(value) if name in SIDES else value for name, value in call.kwargs.items()
+    }
+    lowering.add(call, "attend", None, branches=branches, options=options, path=call.path)
+
+
 def _draws(lowering: Lowering, call: TracedCall) -> None:
     raise NoForm(
         f"`{call.name}` draws random numbers in both modes; a spec draws in dropout and in `GaussianSample`, which is "
@@ -321,6 +331,7 @@ HANDLERS: Final[dict[str, Handler]] = {
     "clip": _clamp,
     "roll": _roll,
     **MASKS,
+    "attended": _attended,
     **dict.fromkeys(("randn_like", "rand_like", "randint_like", "bernoulli", "multinomial", "normal"), _draws),
     **dict.fromkeys(("contiguous", "clone", "to", "type_as", "float", "identity", "alias", "cpu"), _same),
 }

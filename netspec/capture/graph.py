@@ -109,6 +109,8 @@ class Trace:
     batch: int
     training: bool
     modes: Modes
+    names: tuple[tuple[str, int | None], ...] = ()
+    """Of its outputs, where the module gives them names: in a dict, or in a named tuple; and of how many there."""
     heads: dict[Traced, int] = field(default_factory=dict["Traced", int])
     """Of the outputs that the module gives only while it trains, which of its outputs they are."""
     order: tuple[int, ...] = ()

@@ -71,9 +71,13 @@ def set_aside(items: list[PlacedItem], own: Traced, heads: Sequence[Traced]) -> 
 def _aside(body: list[PlacedItem], group: list[PlacedItem]) -> PlacedItem:
     """Put a group of the items of a list into `aux`, where the last of them stands."""
     whole = group[0] if len(group) == 1 else None
-    item = PlacedItem(HEADS, body=group, path="" if whole is None else whole.path, place=group[-1].place)
-    if whole is not None and whole.body is not None:
-        whole.is_inline = True
+    inner = whole.body[0] if whole is not None and whole.body is not None and len(whole.body) == 1 else None
+    if whole is None or inner is None or inner.body is None or inner.path != f"{whole.path}.body":
+        inner = whole
+    inside = group if inner is None else [inner]
+    item = PlacedItem(HEADS, body=inside, path="" if whole is None else whole.path, place=group[-1].place)
+    if inner is not None and inner.body is not None:
+        inner.is_inline = True
     body[body.index(group[-1])] = item
     body[:] = [each for each in body if each not in group]
     return item

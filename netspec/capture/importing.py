@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import islice
 from typing import Final, NamedTuple
 
 from torch import Tensor, nn
@@ -13,7 +14,9 @@ from torch import Tensor, nn
 from netspec.capture.attention import fused, unread
 from netspec.capture.blocks import BlockFound, with_blocks
 from netspec.capture.calls import CALLS
+from netspec.capture.combining import combined
 from netspec.capture.comparing import Compared, compared
+from netspec.capture.constants import settle
 from netspec.capture.folding import Folding
 from netspec.capture.functions import HANDLERS
 from netspec.capture.graph import NotCaptured, Place, Trace, Traced
@@ -28,6 +31,7 @@ from netspec.capture.proof import EqualityProof, Unproven, key_map
 from netspec.capture.runs import run
 from netspec.capture.schedule import JOINS, BodyNames
 from netspec.capture.shape import shaped, share
+from netspec.capture.terms import with_terms
 from netspec.capture.ties import tie
 from netspec.capture.written import lines, source_of
 from netspec.compiler import loads
@@ -247,6 +251,7 @@ _ALONE: Final = (
 def _items(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
     lowering = Lowering(trace, HANDLERS, CALLS)
     items = lowering.body(trace.root)
+    settle(lowering, items)
     lowering.refused.extend(
         (place, f"`{function}` reads the numbers in a tensor, and the program may go on as they say")
         for function, place in trace.read
@@ -262,6 +267,8 @@ def _items(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
         aside = set_aside(items, outputs[0], list(heads))
         own = next(i for i in range(len(outputs)) if i not in heads.values())
         trace.order = (own, *(heads[value] for value in aside))
+    combined(items, outputs)
+    with_terms(items, outputs)
     items = shaped(chained(items, outputs))
     trouble = share(items)
     if trouble:
@@ -285,7 +292,7 @@ def _written(
         for value in outputs:
             names.need(value)
         names.finish(done, outputs)
-        tail = ["", f"output: [{', '.join(written(names.names[value]) for value in outputs)}]"]
+        tail = ["", f"output: {_outputs(trace, [names.names[value] for value in outputs])}"]
     else:
         if outputs[0] is not last:
             names.use(outputs[0], done)
@@ -300,6 +307,15 @@ def _written(
     state = trace.root.module.state_dict()
     left_out = frozenset(key for key in lowering.left_out if key in state)
     return WrittenTrace("\n".join(text) + "\n", items, len(blocks), left_out, trace.order, len(outputs))
+
+
+def _outputs(trace: Trace, names: Sequence[str]) -> str:
+    """The outputs of a network, by the names that the module gives them."""
+    if sum(count or 1 for _, count in trace.names) != len(names):
+        return f"[{', '.join(map(written, names))}]"
+    rest = iter(names)
+    told = [(own, next(rest) if n is None else f"[{', '.join(islice(rest, n))}]") for own, n in trace.names]
+    return "{" + ", ".join(f"{own}: {written(text)}" for own, text in told) + "}"
 
 
 def _block(block: BlockFound, folding: Folding | None) -> list[str]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from netspec.capture.graph import Place, Traced
+
+BRANCH: Final = "branch"
+"""The word of a branch in the body of a combinator, which is a list of its own."""
 
 Operand = Traced | float | str
 """A part of the text of a `use`: a value, a number, or an operator."""
@@ -35,7 +38,7 @@ class PlacedItem:
     keys: dict[str, str] = field(default_factory=dict[str, str])
     """For each parameter and buffer of the layer its key in the module."""
     body: list[PlacedItem] | None = None
-    """Of a `sequential` or an `aux`."""
+    """Of a `sequential` or an `aux`; of a combinator, its branches."""
     path: str = ""
     """Of the module in the source."""
     class_name: str = ""
@@ -62,6 +65,11 @@ class PlacedItem:
     is_steady: bool = False
     """Of such a layer, whether it stays in eval mode while the module trains."""
 
+    @property
+    def is_combinator(self) -> bool:
+        """Whether its body is a list of branches."""
+        return bool(self.body) and all(inner.word == BRANCH for inner in self.body or ())
+
     def values(self) -> Iterator[Traced]:
         """The values that it reads by name, perhaps."""
         for values in self.reads.values():
@@ -75,6 +83,12 @@ class PlacedItem:
 def has_keys(item: PlacedItem) -> bool:
     """Whether there are parameters or buffers in it."""
     return bool(item.keys) or any(map(has_keys, item.body or ()))
+
+
+def is_numbered(items: list[PlacedItem], path: str) -> bool:
+    """Whether modules with parameters stand under numbers in the list at a path."""
+    names = (item.path.rpartition(".") for item in items if has_keys(item))
+    return any(name.isdigit() and outer == path for outer, _, name in names)
 
 
 def flattened(items: list[PlacedItem]) -> list[PlacedItem]:

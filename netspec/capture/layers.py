@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
 from typing import Any, Final, cast
@@ -11,6 +12,7 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
+from netspec.capture.own import original
 from netspec.capture.parametrized import parametrized
 from netspec.capture.transformer_arguments import one_layer, stack, whole
 from netspec.capture.units import known_unit
@@ -90,10 +92,17 @@ def _is_disturbed(module: nn.Module) -> bool:
     return "forward" in inside or (around and parametrized(module) is None)
 
 
+def is_own(module: nn.Module) -> bool:
+    """Whether a module's layer is of netspec's, which has the batch first in all tensors."""
+    base = _base(type(module))
+    return base is not None and base.__module__.startswith("netspec.")
+
+
 @cache
 def _base(kind: type[nn.Module]) -> type[nn.Module] | None:
     """The class of a layer that a class is, or that it is derived from without other computations."""
-    for base in kind.__mro__:
+    for own in kind.__mro__:
+        base = original(own)
         if base.__name__ in MODULE_OF and base.__module__.startswith("torch.nn.modules"):
             break
         if base.__name__ in _SPECIAL and base.__module__ in NAMESPACES:
@@ -104,7 +113,7 @@ def _base(kind: type[nn.Module]) -> type[nn.Module] | None:
     else:
         return None
     helpers = (name for name, _ in inspect.getmembers(base, inspect.isfunction) if name not in _OTHERWISE)
-    return base if all(getattr(kind, name) is getattr(base, name) for name in helpers) else None
+    return base if all(getattr(kind, name) is getattr(own, name) for name in helpers) else None
 
 
 def _fields(kind: type[Layer], module: nn.Module) -> dict[str, Any] | None:
@@ -126,8 +135,8 @@ def _fields(kind: type[Layer], module: nn.Module) -> dict[str, Any] | None:
 def _recurrent(module: Any) -> dict[str, Any] | None:
     if not module.batch_first and type(module).__module__.startswith("torch"):
         return None
-    kind = layer_class(type(module).__name__)
-    names = [name for name in kind.model_fields if name not in ("returns", "nonlinearity")]
+    kind = layer_class("RNN" if module.mode.startswith("RNN") else module.mode)
+    names = [name for name in kind.model_fields if name != "nonlinearity"]
     found = {name: getattr(module, name) for name in names if hasattr(module, name)}
     if module.mode in ("RNN_TANH", "RNN_RELU"):
         found["nonlinearity"] = module.mode[4:].lower()
@@ -181,6 +190,30 @@ def _layer_scale(module: Any) -> dict[str, Any]:
     return {"init_value": module.init_value, "dim": -module.weight.ndim}
 
 
+def _noisy(module: Any) -> dict[str, Any]:
+    bias = module.bias_mu is not None
+    return {"out_features": module.weight_mu.shape[0], "bias": bias, "std_init": module.std_init}
+
+
+def _rearranged(module: Any) -> dict[str, Any]:
+    return {"pattern": module.pattern, "sizes": dict(module.sizes) or None}
+
+
+def of_rank(layer: Layer, rank: int) -> Layer:
+    """The layer with the default of `dim`, where its own is the same axis of a tensor of so many, counted from
+    behind."""
+    field = type(layer).model_fields.get("dim")
+    dim: Any = getattr(layer, "dim", None)
+    if field is None or not isinstance(dim, int) or not isinstance(field.default, int) or dim >= 0 <= field.default:
+        return layer
+    return layer.model_copy(update={"dim": field.default}) if dim + rank == field.default else layer
+
+
+def _unpooled(module: Any) -> dict[str, Any]:
+    names = ("kernel_size", "stride", "padding")
+    return {name: getattr(module, name) for name in names} | {"output_size": getattr(module, "output_size", None)}
+
+
 def _nothing(module: Any) -> dict[str, Any]:
     """No arguments: all follow from the input."""
     return {}
@@ -190,10 +223,21 @@ def _scaled(module: Any) -> dict[str, Any] | None:
     found = _fields(layer_class("Upsample"), module)
     if found is not None and found.get("recompute_scale_factor"):
         return None
+    if found is not None:  # torch keeps floats
+        found["scale_factor"] = _whole(found["scale_factor"])
     return found
 
 
+def _whole(value: Any) -> Any:
+    """A number that is whole as an integer, and so each of several."""
+    if isinstance(value, (tuple, list)):
+        return tuple(_whole(each) for each in cast("Sequence[Any]", value))
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 _SPECIAL: Final = {
+    **{f"{way}{name}": name for way in ("Chain", "Stateful") for name in ("RNN", "LSTM", "GRU")},
+    **{f"SizedMaxUnpool{axes}d": f"MaxUnpool{axes}d" for axes in (1, 2, 3)},
     "ShiftedWindowAttention": "WindowAttention",
     "ShiftedWindowAttentionV2": "WindowAttention",
     "RelativePositionalMultiHeadAttention": "GridAttention",
@@ -201,9 +245,7 @@ _SPECIAL: Final = {
     "GroupedQueryAttention": "SelfAttention",
 }
 _READERS: Final[dict[str, Any]] = {
-    "RNN": _recurrent,
-    "LSTM": _recurrent,
-    "GRU": _recurrent,
+    **{f"{way}{name}": _recurrent for way in ("", "Chain", "Stateful") for name in ("RNN", "LSTM", "GRU")},
     "ShiftedWindowAttention": _window_attention(1),
     "ShiftedWindowAttentionV2": _window_attention(2),
     "RelativePositionalMultiHeadAttention": _grid_attention,
@@ -211,6 +253,9 @@ _READERS: Final[dict[str, Any]] = {
     "SelfAttention": _attention,
     "GroupedQueryAttention": _grouped,
     "LayerScale": _layer_scale,
+    "NoisyLinear": _noisy,
+    **{f"{way}MaxUnpool{axes}d": _unpooled for way in ("", "Sized") for axes in (1, 2, 3)},
+    "Rearrange": _rearranged,
     "Upsample": _scaled,
     "ClassToken": _nothing,
     "PositionEmbedding": _nothing,

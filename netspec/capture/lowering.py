@@ -10,6 +10,7 @@ from torch import nn
 
 from netspec.capture import layers
 from netspec.capture.buffers import BufferPart, of_buffers, saved
+from netspec.capture.constants import Homes, item_of
 from netspec.capture.forms import AxisMoves, Form, Unmovable
 from netspec.capture.graph import Place, Region, Trace, Traced, TracedCall
 from netspec.capture.items import PlacedItem, made
@@ -18,7 +19,6 @@ from netspec.capture.modes import draws, in_eval, keeps_statistics
 from netspec.capture.parametrized import parametrized
 from netspec.capture.positions import position_free
 from netspec.capture.trace import OF_THE_SHAPE
-from netspec.capture.written import ExpressionText
 from netspec.layers.base import Layer
 
 Handler = Callable[["Lowering", TracedCall], None]
@@ -70,6 +70,7 @@ class Lowering:
         """Of what is computed of parameters alone and has no form, where and why."""
         self.refused_results: set[Traced] = set()
         """Results that have no form: indices."""
+        self.homes = Homes(self.saved)
         self.parameters: dict[tuple[Traced, tuple[int, ...]], Traced] = {}
         for value in trace.inputs:
             self.forms[value] = Form()
@@ -104,18 +105,26 @@ class Lowering:
         for value in region.inputs:
             if value.varies:
                 self.ready(value)
-        given = [self.find(value) for value in region.inputs]
         items = self.body(region)
         outputs = [self.find(value) for value in region.outputs]
         if not items:
+            self.items += self.homes.kept(region)
             return
-        takes = next((value for value in given if value.varies), None)
+        takes = next((value for value in map(self.flowing, region.inputs) if value is not None), None)
         self.items.append(
             PlacedItem(
                 "sequential", takes, tuple(outputs), body=items, path=region.path,
                 class_name=type(region.module).__name__, kind=type(region.module), place=region.place,
             )
         )  # fmt: skip
+
+    def flowing(self, value: Traced) -> Traced | None:
+        """The value in the spec that a module is given; None of a constant that has none yet."""
+        found = self.find(value)
+        if value.varies or found in self.forms:
+            return found
+        source, seen = self.constants.get(value, (value, value.shape))
+        return self.parameters.get((source, tuple(seen[1:])))
 
     def _call(self, call: TracedCall) -> None:
         if not call.results:
@@ -246,27 +255,13 @@ class Lowering:
         known = self.parameters.get((source, wanted))
         if known is not None:
             return known
-        persistent = source.kind == "buffer" and source.key in self.trace.root.module.state_dict()
-        if source.kind == "parameter":
-            arguments: dict[str, Any] = {"shape": list(wanted)}
-        else:
-            if source.tensor is None:
-                source.tensor = dict(self.trace.root.module.named_buffers()).get(source.key)
-            if source.tensor is None or prod(wanted) > 4096:
-                raise NoForm(f"numbers of the shape {tuple(seen)} are too many to be written into a spec")
-            numbers: Any = source.tensor.detach().reshape(wanted).tolist()
-            if source.dtype == "int64" and len(wanted) == 1 and wanted[0] > 3 and numbers == list(range(wanted[0])):
-                numbers = ExpressionText(f"range({wanted[0]})")
-            arguments = {"value": numbers} if persistent else {"value": numbers, "persistent": False}
-            if source.dtype != "float32":
-                arguments["dtype"] = source.dtype
-        word = "Parameter" if source.kind == "parameter" else "Buffer"
+        item = item_of(self.trace.root.module, source, wanted)
+        if item is None:
+            raise NoForm(f"numbers of the shape {tuple(seen)} are too many to be written into a spec")
         result = made((1, *wanted), source, varies=False)
         self.parameters[source, wanted] = result
-        keys = {"weight" if word == "Parameter" else "value": source.key}
-        if source.kind != "parameter" and not persistent:
-            keys = {}
-        self.items.append(PlacedItem(word, None, (result,), arguments, keys=keys, path=source.key))
+        item.gives = (result,)
+        self.homes.placed(item, self.items)
         self.forms[result] = Form()
         return result
 
@@ -349,14 +344,19 @@ class Lowering:
         if special is not None:
             special(self, call, layer, more)
             return
+        if len(given) > 1 and list(call.args) == given and len(given) <= 1 + len(layer.tensors):
+            value, *others = (self.taken(each) for each in given)
+            more["reads"] = {own: (each,) for own, each in zip(layer.tensors, others, strict=False)}
+            self.add(call, name, value, layers.written(layer), **more)
+            return
         if len(given) > 1:
             raise NoForm(f"`{name}` is given {len(given)} tensors")
         fixed = name == "Embedding" and not given[0].varies
         positions = fixed and (len(given[0].shape) < 2 or given[0].shape[0] not in (1, self.batch))
         value, form = (self.constant(given[0], (1, *given[0].shape)), Form()) if positions else self.anywhere(given[0])
-        arguments = layers.written(layer)
+        arguments = layers.written(layers.of_rank(layer, len(given[0].shape)) if form.plain else layer)
         if name == "Identity" or (name == "StochasticDepth" and not arguments.get("p")):
-            self.passed_on(call, value)
+            self.passed_on(call, value, name, **arguments)
             return
         if not form.plain and not position_free(name, layer, form, len(given[0].shape)):
             raise NoForm(f"`{name}` works on a batch that is merged with another axis, or is not the first")
@@ -366,11 +366,11 @@ class Lowering:
         """Whether the module that calls a function stays in eval mode while the whole trains."""
         return call.region is not None and call.region.module in self.trace.modes.steady
 
-    def passed_on(self, call: TracedCall, value: Traced) -> None:
+    def passed_on(self, call: TracedCall, value: Traced, word: str = "Identity", **arguments: Any) -> None:
         """Note that a layer changes nothing; it has a place among its siblings."""
         value, _ = self.anywhere(value)
         self.is_same(call.results[0], value)
-        self.items.append(PlacedItem("Identity", value, (), path=call.path))
+        self.items.append(PlacedItem(word, value, (), arguments, path=call.path))
 
     def _in_its_mode(self, call: TracedCall, module: nn.Module, layer: Layer, more: dict[str, Any]) -> Layer | None:
         """The layer with its mode in mind, which may be another than the module's; None where it does nothing."""

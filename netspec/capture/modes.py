@@ -10,8 +10,10 @@ import torch
 from torch import nn
 
 from netspec.capture.graph import NotCaptured
-from netspec.capture.items import PlacedItem, leaves_of
+from netspec.capture.items import BRANCH, PlacedItem, is_numbered, leaves_of
+from netspec.capture.layers import layer_class
 from netspec.capture.users import passing, users_own
+from netspec.layers import MODULE_OF
 from netspec.layers.base import Layer
 
 
@@ -114,17 +116,24 @@ def freeze(items: list[PlacedItem], module: nn.Module, modes: Modes) -> None:
                 f"{where}`{item.path or item.word}` stays in eval mode while the module trains, but its parameters "
                 f"train, which no spec says; with `requires_grad_(False)` on it the spec has `freeze: true`"
             )
-        if is_frozen and (item.is_steady or (item.keys and not item.keeps_statistics)):
+        if is_frozen and (item.is_steady or (_may_train(item) and not item.keeps_statistics)):
             item.options["freeze"] = True
     for item in items:
         _lift(item)
+
+
+_SEVERAL: Final = 2
+"""Parts of a body that do not train, and are said to as one."""
 
 
 def _lift(item: PlacedItem) -> None:
     """Put `freeze` beside a body in which nothing trains, in the place of its layers."""
     for inner in item.body or ():
         _lift(inner)
-    if item.body is None or not any("freeze" in inner.options for inner in item.body):
+    if item.body is None or item.is_combinator or item.word == BRANCH:
+        return
+    fewest = _SEVERAL if is_numbered(item.body, item.path) else 1  # a list that netspec made says it of a layer
+    if sum("freeze" in inner.options for inner in item.body) < fewest:
         return
     if all("freeze" in inner.options or not _cares(inner) for inner in item.body):
         for inner in item.body:
@@ -134,4 +143,11 @@ def _lift(item: PlacedItem) -> None:
 
 def _cares(item: PlacedItem) -> bool:
     """Whether there is something that `freeze` would stop."""
-    return bool(item.keys) or item.keeps_statistics or any(map(_cares, item.body or ()))
+    return _may_train(item) or item.keeps_statistics or any(map(_cares, item.body or ()))
+
+
+def _may_train(item: PlacedItem) -> bool:
+    """Whether it is a layer that has parameters in a spec, and here is given some."""
+    if not item.keys:
+        return False
+    return item.word not in MODULE_OF or layer_class(item.word).parameters is not Layer.parameters

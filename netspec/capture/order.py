@@ -9,24 +9,25 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from netspec.capture.graph import Traced
-from netspec.capture.items import PlacedItem
+from netspec.capture.items import PlacedItem, is_numbered
 
 
 def chained(items: list[PlacedItem], outputs: Iterable[Traced]) -> list[PlacedItem]:
     """The items of a network in an order in which chains stand together. What has weights stays where it is."""
     counts = Counter(value for item in _all(items) for value in _read(item))
     counts.update(outputs)
-    return _ordered(items, counts)
+    return _ordered(items, counts, "")
 
 
-def _ordered(items: list[PlacedItem], counts: Counter[Traced]) -> list[PlacedItem]:
+def _ordered(items: list[PlacedItem], counts: Counter[Traced], path: str) -> list[PlacedItem]:
     done: list[PlacedItem] = []
     makers: dict[Traced, PlacedItem] = {}
+    keeps = is_numbered(items, path)  # their places are their numbers
     for item in items:
         if item.body is not None:
-            item.body = _ordered(item.body, counts)
+            item.body = _ordered(item.body, counts, item.path)
         maker = makers.get(item.takes) if item.takes is not None else None
-        if maker is not None and _is_plain(item) and counts[maker.gives[0]] == 1:
+        if maker is not None and not keeps and _is_plain(item) and counts[maker.gives[0]] == 1:
             done.insert(done.index(maker) + 1, item)
         else:
             done.append(item)

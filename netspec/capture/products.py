@@ -96,17 +96,23 @@ def _einsum(lowering: Lowering, call: TracedCall) -> None:
     equation: Any = call.args[0]
     given: Any = call.args[1]
     operands = cast("tuple[Traced, ...]", given if isinstance(given, tuple) else call.args[1:])
-    if not isinstance(equation, str) or "..." in equation or not any(o.varies for o in operands):
-        raise NoForm("an einsum with `...` or of parameters alone has no form yet")
+    if not isinstance(equation, str) or "..." in equation:
+        raise NoForm("an einsum with `...` has no form yet")
     left, _, right = equation.replace(" ", "").partition("->")
     parts = left.split(",")
-    batch = next(part[0] for part, operand in zip(parts, operands, strict=True) if operand.varies)
+    if not any(o.varies for o in operands) and not all(o.shape[:1] == (1,) for o in operands):
+        raise NoForm("an einsum of parameters alone has no form yet, other than with a first axis of 1 for the batch")
+    pairs = zip(parts, operands, strict=True)
+    batch = next((part[0] for part, operand in pairs if operand.varies), parts[0][0])
     values: list[Traced] = []
     for i, operand in enumerate(operands):
         if operand.varies:
             values.append(lowering.taken(operand))
             if not parts[i].startswith(batch):
                 raise NoForm(_FIRST)
+            continue
+        if parts[i].startswith(batch) and operand.shape[0] == 1:  # one for all examples
+            values.append(lowering.constant(operand, operand.shape))
             continue
         if batch in parts[i]:
             raise NoForm(_FIRST)

@@ -10,11 +10,11 @@ import linecache
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Final, NamedTuple
 
 from netspec.capture.graph import Place, Traced
-from netspec.capture.items import PlacedItem
+from netspec.capture.items import BRANCH, PlacedItem
 from netspec.emit.naming import FreeNames
 from netspec.language.reserved import RESERVED, reserved
 
@@ -54,7 +54,8 @@ class BodyNames:
         if current is not None and current not in self._makers and current not in self._heads:
             self._heads[current] = done
         for item in items:
-            if item.word not in JOINS and item.takes is not None and item.takes is not current:
+            is_join = item.word in JOINS and not item.is_combinator
+            if not is_join and item.takes is not None and item.takes is not current:
                 self.use(item.takes, done)
                 current = item.takes
             several = self._are_several(item)
@@ -63,17 +64,22 @@ class BodyNames:
                     self.need(value)
             item.takes = None if several else current
             if item.body is not None and item.call is None:
-                item.body, last = self.scheduled(item.body, current)
-                if item.gives and last is not item.gives[0]:
-                    self.use(item.gives[0], item.body)
+                self._bodies(item, current)
             done.append(item)
-            nested = item.body is not None and item.call is None
+            nested = item.body is not None and item.call is None and not item.is_combinator
             for value in item.gives[:1] if nested else item.gives:  # what else a nested list gives has its names inside
                 self._layers.setdefault(value, item)
                 if not nested or value not in self._needed:
                     self._makers[value] = item
             current = item.gives[0] if item.gives else current
         return done, current
+
+    def _bodies(self, item: PlacedItem, current: Traced | None) -> None:
+        """Schedule the list in an item, or its branches, each of which begins with what flows in."""
+        for one in item.body if item.is_combinator and item.body is not None else [item]:
+            one.body, last = self.scheduled(one.body or [], one.takes if one is not item else current)
+            if one.gives and last is not one.gives[0]:
+                self.use(one.gives[0], one.body)
 
     def _are_several(self, item: PlacedItem) -> bool:
         """Whether a join is of values that the program calls the same: a family, of which none stands for itself."""
@@ -101,7 +107,7 @@ class BodyNames:
         lives = _Lives(self._makers, self._heads)
         lives.walk(items)
         for value in outputs:
-            lives.last[value] = lives.now
+            lives.last[value] = lives.now + 1  # behind what the last item gives
         found = [_Life(value, lives.first[value], lives.last[value], self._base(value)) for value in self._needed]
         stems: defaultdict[str, list[_Life]] = defaultdict(list)
         for life in sorted(found, key=lambda life: life.first):
@@ -121,19 +127,22 @@ class BodyNames:
 
     def _name(self, stem: str, group: Sequence[_Life], lives: _Lives) -> None:
         """Name the values that the program calls nearly the same."""
-        holders: dict[str, int] = {}
+        holders: defaultdict[str, list[tuple[int, _Branches]]] = defaultdict(list)
         for together in _together(group):
             turned = all(a.last > b.last for a, b in pairwise(together))
             words = {self._word(life.value) for life in together}
-            if _most(together) >= _FAMILY and (turned or len(words) == 1):
+            one_list = len({self._scope(life.value, lives) for life in together}) == 1
+            if _most(together) >= _FAMILY and one_list and (turned or len(words) == 1):
                 family = self._free("skip" if turned else stem)
                 self.names.update({life.value: f"{family}[{i}]" for i, life in enumerate(together)})
                 self._named_inside([life.value for life in together], lives)
                 continue
             for life in together:
                 mine = (name for name in holders if re.sub(r"_\d+$", "", name) == re.sub(r"_\d+$", "", life.base))
-                name = next((name for name in mine if holders[name] <= life.first), None) or self._free(life.base)
-                holders[name] = life.last
+                scope = self._scope(life.value, lives)
+                name = next((name for name in mine if _is_free(holders[name], life, scope)), None)
+                name = name or self._free(life.base)
+                holders[name].append((life.last, scope))
                 self.names[life.value] = name
 
     def _named_inside(self, family: Sequence[Traced], lives: _Lives) -> None:
@@ -144,6 +153,14 @@ class BodyNames:
             if layer is not None and len(layer.gives) == 1 and homes.count(id(lives.homes[layer])) > 1:
                 self._makers[value] = layer
 
+    def _scope(self, value: Traced, lives: _Lives) -> _Branches:
+        """The branches in which the name of a value is known: that which it flows into, where only that reads it."""
+        maker = self._makers.get(value)
+        made = lives.scopes[id(self._heads[value])] if maker is None else lives.scopes[id(lives.homes[maker])]
+        within = lives.within.get(value, made)
+        inner = (at for at in range(len(within), len(made), -1) if self._starts.get(within[at - 1]) is value)
+        return within[: next(inner, len(made))]
+
     def _word(self, value: Traced) -> str:
         layer = self._layers.get(value)
         return "" if layer is None else layer.word
@@ -151,7 +168,11 @@ class BodyNames:
     def _label(self, value: Traced, lives: _Lives, *, is_item: bool) -> None:
         name, maker = self.names[value], self._makers.get(value)
         inner = lives.readers[value][0] if is_item and len(lives.readers[value]) == 1 else None
-        if inner is not None and self._starts.get(id(inner)) is value:  # all that read it by name stand in one list
+        scope = self._scope(value, lives)
+        made = lives.scopes[id(self._heads[value] if maker is None else lives.homes[maker])]
+        if len(scope) > len(made):
+            lives.branches[scope[-1]].insert(0, PlacedItem("as", value, (value,), labels=[name]))
+        elif inner is not None and self._starts.get(id(inner)) is value:  # all that read it by name stand in one list
             inner.insert(0, PlacedItem("as", value, (value,), labels=[name]))
         elif maker is None:
             self._heads[value].insert(0, PlacedItem("as", value, (value,), labels=[name]))
@@ -162,6 +183,17 @@ class BodyNames:
             if not maker.labels:
                 maker.labels = [None] * len(maker.gives)
             maker.labels[maker.gives.index(value)] = name
+
+
+_Branches = tuple[int, ...]
+"""The branches in which something stands, the outermost first, by the identities of their lists."""
+
+
+def _is_free(holders: Sequence[tuple[int, _Branches]], life: _Life, scope: _Branches) -> bool:
+    """Whether a value may have the name that others have had: a branch binds no name of the list around it."""
+    return all(last <= life.first for last, _ in holders) and not any(
+        other != scope and scope[: len(other)] == other[: len(scope)] for _, other in holders
+    )
 
 
 class _Life(NamedTuple):
@@ -182,12 +214,19 @@ class _Lives:
         self.last: dict[Traced, int] = {}
         self.readers: defaultdict[Traced, list[list[PlacedItem]]] = defaultdict(list)
         """Of each value the lists in which it is read."""
+        self.within: dict[Traced, _Branches] = {}
+        """Of each value the branches in which all that read it stand."""
+        self.scopes: dict[int, _Branches] = {}
+        """Of each list the branches in which it stands."""
+        self.branches: dict[int, list[PlacedItem]] = {}
+        """The branches by their identities."""
         self.homes: dict[PlacedItem, list[PlacedItem]] = {}
         self._makers = makers
         self._heads = {id(items): value for value, items in heads.items()}
 
-    def walk(self, items: list[PlacedItem]) -> None:
+    def walk(self, items: list[PlacedItem], scope: _Branches = ()) -> None:
         """Note what the items of a list make and read."""
+        self.scopes[id(items)] = scope
         if id(items) in self._heads:
             self.first[self._heads[id(items)]] = self.now
         for item in items:
@@ -196,14 +235,24 @@ class _Lives:
             for value in item.values():
                 if value is not item.takes or value not in item.branches:
                     self.last[value] = self.now
+                    self.within[value] = _common(self.within.get(value, scope), scope)
                     if not any(known is items for known in self.readers[value]):
                         self.readers[value].append(items)
             if item.body is not None and item.call is None:
-                self.walk(item.body)
+                inner = scope
+                if item.word == BRANCH:
+                    inner = (*scope, id(item.body))
+                    self.branches[id(item.body)] = item.body
+                self.walk(item.body, inner)
                 self.now += 1
             for value in item.gives:
                 if self._makers.get(value) is item:
                     self.first[value] = self.now
+
+
+def _common(a: _Branches, b: _Branches) -> _Branches:
+    """The branches that both are in."""
+    return tuple(x for x, _ in takewhile(lambda pair: pair[0] == pair[1], zip(a, b, strict=False)))
 
 
 def _together(group: Sequence[_Life]) -> list[list[_Life]]:

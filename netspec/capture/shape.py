@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from netspec.capture.items import PlacedItem, has_keys
+from netspec.capture.items import BRANCH, PlacedItem, has_keys, is_numbered
 from netspec.capture.packing import Packed, packed
 from netspec.combinators import HEADS
 from netspec.language.names import MODULE_ATTRIBUTES
@@ -22,7 +22,8 @@ _MOST_GAPS: Final = 64
 
 def shaped(items: list[PlacedItem], path: str = "") -> list[PlacedItem]:
     """The items of the module at a path, with names, in nested lists where the module has nested ones."""
-    found = [one for item in items for one in _spliced(item, path)]
+    numbered = is_numbered(items, path)
+    found = [one for item in items for one in _spliced(item, path, in_numbers=numbered)]
     found = _containers(found, path)
     return _named(found, path)
 
@@ -33,17 +34,17 @@ def share(items: list[PlacedItem]) -> list[str]:
     homes: dict[tuple[str, ...], set[int]] = {}
     trouble: list[str] = []
 
-    def visit(body: list[PlacedItem]) -> None:
+    def visit(body: list[PlacedItem], home: int) -> None:
         for item in body:
-            if has_keys(item) and not item.is_inline:
+            if has_keys(item) and not item.is_inline and item.word != BRANCH:
                 counts[identity(item)] += 1
-                homes.setdefault(identity(item), set()).add(id(body))
+                homes.setdefault(identity(item), set()).add(home)
             if item.body is not None and counts[identity(item)] < 2:
-                visit(item.body)
+                visit(item.body, home if item.is_combinator or item.word == BRANCH else id(item.body))
 
     def mark(body: list[PlacedItem]) -> None:
         for item in body:
-            if counts[identity(item)] > 1 and has_keys(item) and not item.is_inline:
+            if counts[identity(item)] > 1 and has_keys(item) and not item.is_inline and item.word != BRANCH:
                 item.shared = True
                 item.name = item.name or _identifier(item.path.rpartition(".")[2])
                 if len(homes[identity(item)]) > 1:
@@ -51,7 +52,7 @@ def share(items: list[PlacedItem]) -> list[str]:
             if item.body is not None:
                 mark(item.body)
 
-    visit(items)
+    visit(items, id(items))
     mark(items)
     return list(dict.fromkeys(trouble))
 
@@ -75,12 +76,21 @@ def _own_name(item: PlacedItem, path: str) -> list[str]:
     return item.path.removeprefix(f"{path}.").split(".") if item.path.startswith(f"{path}.") else []
 
 
-def _spliced(item: PlacedItem, path: str) -> Iterator[PlacedItem]:
+def _spliced(item: PlacedItem, path: str, *, in_numbers: bool) -> Iterator[PlacedItem]:
     """An item, or those in it where no module of a spec is needed for it."""
     if item.body is None:
         if not item.path and item.keys:
             item.path = _common(item)
         yield item
+        return
+    if item.is_combinator:
+        for branch in item.body:
+            branch.body = shaped(branch.body or [], branch.path)
+        yield item
+        return
+    if item.body and item.path and not any(_within(one, item.path) for one in item.body):
+        for one in item.body:  # the module only runs others
+            yield from _spliced(one, path, in_numbers=in_numbers)
         return
     item.body = shaped(item.body, item.path)
     if item.word == HEADS:
@@ -88,6 +98,9 @@ def _spliced(item: PlacedItem, path: str) -> Iterator[PlacedItem]:
         return
     keyed = [one for one in item.body if has_keys(one)]
     numbered = (_own_name(item, path) or [""])[-1].isdigit()
+    if not keyed and in_numbers and not numbered and item.path:  # what is in it would take up numbers
+        yield item
+        return
     if not keyed and (not numbered or len(item.body) == 1):
         yield from item.body
         return
@@ -96,6 +109,11 @@ def _spliced(item: PlacedItem, path: str) -> Iterator[PlacedItem]:
         yield from item.body  # the parameters are the module's own, as in a norm with axes moved around it
         return
     yield item
+
+
+def _within(item: PlacedItem, path: str) -> bool:
+    """Whether an item is a module below a path, or no module, or holds one."""
+    return not item.path or item.path == path or item.path.startswith(f"{path}.")
 
 
 def _common(item: PlacedItem) -> str:
@@ -162,13 +180,13 @@ def _named(items: list[PlacedItem], path: str) -> list[PlacedItem]:
     taken: set[str] = set()
     for item in items:
         name = ".".join(_own_name(item, path))
-        if not numbered and item.word == "Identity" and not item.gives:
+        if not numbered and item.body is None and not item.gives:  # it does nothing, and keeps no place
             continue
         if has_keys(item) and name.isdigit() and int(name) <= index + _MOST_GAPS:
             while index < int(name):
                 found.append(PlacedItem("Identity"))
                 index += 1
-        elif has_keys(item) and not item.is_inline:
+        elif (has_keys(item) or _is_named_part(item, name, in_numbers=numbered)) and not item.is_inline:
             own = item.word.lower() if item.path == path and path else item.path
             item.name = _identifier(name or own or _key_of(item))
             if item.name in taken:
@@ -177,6 +195,11 @@ def _named(items: list[PlacedItem], path: str) -> list[PlacedItem]:
         found.append(item)
         index += takes_index(item)
     return found
+
+
+def _is_named_part(item: PlacedItem, name: str, *, in_numbers: bool) -> bool:
+    """Whether a list without parameters has a name, among modules that have numbers."""
+    return in_numbers and item.body is not None and bool(name) and not name.isdigit()
 
 
 def _key_of(item: PlacedItem) -> str:

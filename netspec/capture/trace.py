@@ -14,7 +14,9 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from netspec.capture.graph import NotCaptured, Place, Region, Trace, Traced, TracedCall, values_in, without_unused
 from netspec.capture.modes import Modes, as_it_was, modes_of, set_mode
+from netspec.capture.own import attends, joined
 from netspec.capture.users import is_users, passing, users_own
+from netspec.language.names import not_an_output
 
 _DTYPES: Final = {torch.int64: "int64", torch.bool: "bool"}
 
@@ -93,6 +95,8 @@ class _Recorder(TorchFunctionMode):
         self._region = root
         self._inside = False
         """Whether a layer runs."""
+        self._joins = False
+        """Whether a module of netspec's joins what its branches give, which says by itself how."""
 
     # ---- modules
 
@@ -132,7 +136,7 @@ class _Recorder(TorchFunctionMode):
         if is_layer:
             self._inside = True
             try:
-                result = call(module, *args, **kwargs)
+                result = _another(call, module, args, kwargs)
             finally:
                 self._inside = False
             called = TracedCall(None, module, path, given[0], given[1], place, training=module.training)
@@ -140,12 +144,14 @@ class _Recorder(TorchFunctionMode):
             return result
         region = Region(module, path, list(_values(given)), place, self._region)
         self._region.steps.append(region)
-        self._region = region
+        outer, self._region = (self._region, self._joins), region
+        self._joins = attends(module)
         try:
             result = call(module, *args, **kwargs)
+            if attends(module):
+                self._record(joined(module, region, place), result)
         finally:
-            assert region.parent is not None
-            self._region = region.parent
+            self._region, self._joins = outer
         region.result = self._told(result)
         return result
 
@@ -156,7 +162,7 @@ class _Recorder(TorchFunctionMode):
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if self._inside:
+        if self._inside or self._joins:
             return func(*args, **kwargs)
         given = None if _says_no_values(func) else self._told((args, kwargs))
         result: Any = func(*args, **kwargs)
@@ -228,6 +234,7 @@ class _Recorder(TorchFunctionMode):
     def finish(self, result: Any) -> None:
         """Note what the module gave."""
         self.trace.root.result = self._told(result)
+        self.trace.names = _names_in(result)
         if not self.trace.root.outputs:
             raise NotCaptured(
                 f"the module gives a `{type(result).__name__}` without tensors in it: a spec's network gives a tensor, "
@@ -237,6 +244,30 @@ class _Recorder(TorchFunctionMode):
             raise NotCaptured(
                 "no input decides what the module gives, or one of its tensors: a spec says what is computed"
             )
+
+
+@passing
+def _another(call: Callable[..., Any], module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What a layer gives; in a tensor of its own where it gives what it is given, as dropout does in eval mode, so that
+    who reads the one does not seem to read the other."""
+    given = [(value, value._version) for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
+    result = call(module, *args, **kwargs)
+    if any(result is value and result._version == version for value, version in given):
+        return result.view_as(result)
+    return result
+
+
+def _names_in(result: Any) -> tuple[tuple[str, int | None], ...]:
+    """The names in a dict or a named tuple, with the numbers of tensors in those of several; none where one is no name
+    of an output, or holds something else."""
+    fields = cast("dict[Any, Any]", result if isinstance(result, dict) else getattr(result, "_asdict", dict)())
+    names: list[tuple[str, int | None]] = []
+    for name, value in fields.items():
+        several = isinstance(value, (tuple, list)) and all(isinstance(one, Tensor) for one in cast("list[Any]", value))
+        if not isinstance(name, str) or not_an_output(name) is not None or not (several or isinstance(value, Tensor)):
+            return ()
+        names.append((name, len(cast("list[Any]", value)) if several else None))
+    return tuple(names)
 
 
 def dtype_of(tensor: Tensor) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 from netspec.capture.folding import Folding
 from netspec.capture.graph import Traced
 from netspec.capture.items import Names, PlacedItem
+from netspec.capture.own import SIDES
 from netspec.writing import flow, written
 
 _LONGEST: Final = 116
@@ -70,6 +71,9 @@ def _item(item: PlacedItem, names: Names, folding: Folding | None) -> Iterator[s
         inside = f"{call}: " if call == item.word and is_alone and beside else call
         yield _one_line(inside if is_alone else f"sequential: [{call}]", beside)
         return
+    if item.is_combinator:
+        yield from _combinator(item, names, folding, beside)
+        return
     if item.body is not None:
         if not item.body:
             yield _one_line("sequential: []", beside)
@@ -84,6 +88,52 @@ def _item(item: PlacedItem, names: Names, folding: Folding | None) -> Iterator[s
         return
     yield f"- {head}"
     yield from (f"  {option}" for option in beside)
+
+
+def _combinator(item: PlacedItem, names: Names, folding: Folding | None, beside: Sequence[str]) -> Iterator[str]:
+    """A combinator with its branches; a branch that is a value by its name."""
+    parts = {branch.path.rpartition(".")[2]: _branch(branch, names, folding) for branch in item.body or ()}
+    sides = {side: parts.pop(side) for side in SIDES if side in parts}
+    branches = list(parts.values())
+    if item.word in _OF_A_BODY:
+        body, *others = branches
+        yield from _under(f"- {item.word}:", body, "    ")
+        for side, inner in zip(_OF_A_BODY[item.word], others, strict=True):
+            if inner != ["[]"]:
+                yield from _under(f"  {side}:", inner, "    ")
+    elif all(len(inner) == 1 and not inner[0].startswith("- ") for inner in branches):
+        yield f"- {item.word}: [{', '.join(inner[0] for inner in branches)}]"
+    else:
+        yield f"- {item.word}:"
+        for first, *rest in branches:
+            yield f"    - {first}"
+            yield from (f"      {line}" for line in rest)
+    for side, inner in sides.items():
+        yield from _under(f"  {side}:", inner, "    ")
+    yield from (f"  {option}" for option in beside)
+
+
+_OF_A_BODY: Final = {"residual": ("shortcut",), "gate": ()}
+"""Combinators of one body, and their sides."""
+
+
+def _branch(branch: PlacedItem, names: Names, folding: Folding | None) -> list[str]:
+    """The lines of a branch: `[]`, the name of a value, or items."""
+    body = branch.body or []
+    if not body:
+        return ["[]"]
+    if len(body) == 1 and body[0].word == "use" and len(body[0].terms) == 1:
+        return [_expression(body[0], names)]
+    return list(lines(body, names, "", folding))
+
+
+def _under(head: str, inner: Sequence[str], indent: str) -> Iterator[str]:
+    """A head with the items under it, or a value beside it."""
+    if len(inner) == 1 and not inner[0].startswith("- "):
+        yield f"{head} {inner[0]}"
+    else:
+        yield head
+        yield from (f"{indent}{line}" for line in inner)
 
 
 def _called(call: Sequence[Any], names: Names) -> str:
@@ -130,13 +180,14 @@ def _expression(item: PlacedItem, names: Names) -> str:
         names[term] if isinstance(term, Traced) else term if isinstance(term, str) else flow(term)
         for term in item.terms
     ]
-    return written(" ".join(parts))
+    return written(" ".join(parts).replace("( ", "(").replace(" )", ")"))
 
 
 def _arguments(item: PlacedItem, names: Names) -> str:
     found = dict(item.arguments)
     for name, values in item.reads.items():
-        found[name] = ExpressionText(names[values[0]])
+        several = [ExpressionText(names[value]) for value in values]
+        found[name] = several[0] if len(several) == 1 else several
     if not found:
         return ""
     scalar = _scalar(item.word)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
+from netspec.combinators import HEADS
 from netspec.dims import UNKNOWN, Dim
 from netspec.expressions.operations import kind, shown
 from netspec.expressions.values import Family, Value
@@ -26,6 +27,15 @@ MODULE_ATTRIBUTES: Final = frozenset(
     """.split()  # noqa: SIM905  # a list of sixty words reads best as words
 )
 """The public attributes of `torch.nn.Sequential`: a child of such a name would hide a method."""
+
+
+def not_an_output(name: str) -> str | None:
+    """Why an output cannot have this name, which is a field of a named tuple; None if it can."""
+    if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
+        return "a name is a Python identifier that does not begin with `_`: it becomes a field of a named tuple"
+    if name in MODULE_ATTRIBUTES or name in ("count", "index"):
+        return "modules or tuples have an attribute of that name"
+    return f"`{HEADS}` is what the heads give in training" if name == HEADS else None
 
 
 def child_name(node: Node, reader: Reader, option: str = "name") -> str | None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import keyword
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from netspec.combinators import HEADS
 from netspec.diagnostics import Related, Span
 from netspec.dims import UNKNOWN
 from netspec.expressions.values import Family
 from netspec.language.cursor import NOTHING, Cursor
 from netspec.language.flow import Flow, Origin
-from netspec.language.names import MODULE_ATTRIBUTES, usable
+from netspec.language.names import not_an_output, usable
 from netspec.language.naming import UNNAMED, Naming
 from netspec.language.values import Asked, NamedValue, member_name
 from netspec.language.words import left_out_words
@@ -173,13 +171,7 @@ class Ports:
     def _may_give(self, key: ScalarNode) -> bool:
         """Whether an output may have this name: it becomes a field of a named tuple."""
         name = key.text
-        why: str | None = None
-        if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
-            why = "a name is a Python identifier that does not begin with `_`: it becomes a field of a named tuple"
-        elif name in MODULE_ATTRIBUTES or name in ("count", "index"):
-            why = "modules or tuples have an attribute of that name"
-        elif name == HEADS:
-            why = f"`{HEADS}` is what the heads give in training"
+        why = not_an_output(name)
         if why is None:
             return True
         self.reports.report(

@@ -1,0 +1,258 @@
+"""What netspec builds comes back as the spec that it was built from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+
+import netspec
+from netspec.cli.shipped import shipped
+from tests.trips.trip import Trip, loaded, trip
+
+SMALL = (
+    "graphs/dcn_v2",
+    "graphs/sac_actor",
+    "graphs/two_tower",
+    "graphs/vae",
+    "language/bilstm_tagger",
+    "lenet",
+    "tabular/ft_transformer",
+    "tabular/neumf",
+    "tabular/neural_ode",
+    "tabular/tabular_resnet",
+    "vision/espcn",
+)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_small_spec_comes_back(name: str) -> None:
+    found = trip(loaded(shipped(name)))
+    assert (found.kind, found.told) == ("same expand", "")
+
+
+@pytest.mark.parametrize("name", ["language/bilstm_tagger", "tabular/ft_transformer", "graphs/vae"])
+def test_the_file_that_is_written_of_a_spec_comes_back(name: str, tmp_path: Path) -> None:
+    found = trip(loaded(shipped(name)), folder=tmp_path)
+    assert (found.kind, found.told) == ("same expand", "")
+
+
+COMBINATORS = {
+    "residual": "residual: [Conv2d: {out_channels: 8, kernel_size: 3, padding: 1}, ReLU]",
+    "shortcut": "{residual: [Conv2d: {out_channels: 4, kernel_size: 1}], shortcut: [Conv2d: {out_channels: 4, "
+    "kernel_size: 1, bias: false}]}",
+    "gate": "gate: [AdaptiveAvgPool2d: 1, Conv2d: {out_channels: 8, kernel_size: 1}, Sigmoid]",
+    "add": "add: [[Conv2d: {out_channels: 8, kernel_size: 1}], [], [BatchNorm2d]]",
+    "one branch": "add: [[Conv2d: {out_channels: 8, kernel_size: 1}]]",
+    "mul": "mul: [[], [Conv2d: {out_channels: 8, kernel_size: 1}, Tanh]]",
+    "concat": "{concat: [[], [Conv2d: {out_channels: 8, kernel_size: 1}]], dim: 2}",
+    "split": "{concat: [[], [BatchNorm2d, ReLU]], split: 2}",
+    "stack": "{stack: [[], [BatchNorm2d]], dim: 2}",
+    "einsum": '{einsum: [[BatchNorm2d], [Mean: {dim: [2, 3]}]], pattern: "n c h w, n c -> n h w"}',
+    "nested": "residual: [BatchNorm2d, {residual: [Conv2d: {out_channels: 8, kernel_size: 1}]}, {gate: [Sigmoid]}]",
+    "a parameter": "add: [[], [Parameter: [8, 1, 1]]]",
+    "a frozen branch": "residual: [{Conv2d: {out_channels: 8, kernel_size: 1}, freeze: true}, ReLU]",
+    "nothing to learn": "concat: [[AvgPool2d: 1], [MaxPool2d: 1]]",
+}
+
+
+@pytest.mark.parametrize("item", COMBINATORS.values(), ids=COMBINATORS)
+def test_a_combinator_comes_back(item: str) -> None:
+    assert _trip(f"{{input: [8, 6, 6], layers: [BatchNorm2d, {item}, ReLU]}}").text
+
+
+PARTS = {
+    "attention": """
+      input: [6, 8]
+      layers:
+        - {attend: [[Linear: 8], [Linear: 8], [Linear: 8]], heads: 2, is_causal: true}
+    """,
+    "attention of a parameter": """
+      input: [6, 8]
+      layers:
+        - LayerNorm
+        - {as: x}
+        - {Parameter: [3, 8]}
+        - {attend: [[], [{use: x}], [{use: x}, {Linear: 8}]], heads: 2}
+        - LayerNorm
+    """,
+    "a bias": """
+      input: [6, 8]
+      layers:
+        - {attend: [[], [], [Linear: 8]], bias: [{Parameter: [1, 6, 6]}], heads: 2}
+    """,
+    "arithmetic": """
+      input: [8]
+      layers:
+        - Linear: 8
+        - {as: x}
+        - Sigmoid
+        - {as: t}
+        - {use: x}
+        - Linear: 8
+        - {as: h}
+        - {use: h * t + x * (1 - t)}
+        - Linear: 8
+        - {as: y}
+        - {use: (y - x) / (t + 2) ** 0.5}
+        - Linear: 2
+    """,
+    "names in branches": """
+      input: [8]
+      layers:
+        - Linear: 8
+        - {as: x}
+        - {residual: [{as: y}, Linear: 8, {as: z}, Linear: 8, {add: [[], y, z]}]}
+        - Linear: 8
+        - {residual: [{as: y}, Linear: 8, {as: z}, Linear: 8, {add: [[], y, z]}]}
+        - {add: [[], x]}
+    """,
+    "names of outputs": """
+      input: [8]
+      layers:
+        - Linear: 8
+      output: {mean: [Linear: 2], deviation: [Linear: 2, Softplus]}
+    """,
+    "a family of outputs": """
+      input: [8]
+      layers:
+        - Linear: 8
+        - {as: "p[0]"}
+        - Linear: 4
+        - {as: "p[1]"}
+        - Linear: 3
+        - {as: y}
+      output: {steps: p, last: y}
+    """,
+    "a list without parameters": """
+      input: [8]
+      layers:
+        - Linear: 8
+        - {sequential: [ReLU, Tanh], name: act}
+        - Linear: 8
+    """,
+    "a sample": """
+      input: [8]
+      layers:
+        - Linear: 4
+        - {as: m}
+        - Linear: 4
+        - {as: v}
+        - {use: m}
+        - {GaussianSample: {logvar: v}}
+        - Linear: 8
+        - {as: y}
+      output: {mean: m, variance: v, result: y}
+    """,
+    "states": """
+      input: [6, 8]
+      layers:
+        - {LSTM: 4, as: [y, h, c]}
+        - {LSTM: {hidden_size: 4, hx: [h, c], returns: last}}
+    """,
+    "the last step": """
+      input: [6, 8]
+      layers:
+        - {GRU: {hidden_size: 4, bidirectional: true, returns: last}}
+        - Linear: 2
+    """,
+    "noise": """
+      input: [8]
+      layers:
+        - {NoisyLinear: {out_features: 4, std_init: 0.3, bias: false}}
+        - NoisyLinear: 2
+    """,
+    "unpooling": """
+      input: [2, 8, 8]
+      layers:
+        - {MaxPool2d: {kernel_size: 2, return_indices: true}, as: [y, i]}
+        - ReLU
+        - {MaxUnpool2d: {kernel_size: 2, indices: i}}
+    """,
+    "a factor of a channel": """
+      input: [8, 6, 6]
+      layers:
+        - LayerScale: 0.5
+        - {Rearrange: n c h w -> n (h w) c}
+        - {LayerScale: {init_value: 0.5, dim: -1}}
+    """,
+    "a whole scale": """
+      input: [8, 6, 6]
+      layers:
+        - {Upsample: {scale_factor: 2}}
+        - {Upsample: {scale_factor: [1, 2]}}
+    """,
+    "depth that is certain": """
+      input: [8]
+      layers:
+        - {residual: [Linear: 8, StochasticDepth: 0, Linear: 8]}
+        - Linear: 2
+    """,
+    "a shared tower": """
+      input: {a: [8], b: [8]}
+      layers:
+        - {concat: [[{Linear: 4, shared: tower}], [{use: b}, {Linear: 4, shared: tower}]]}
+        - Linear: 2
+    """,
+    "a list that runs twice": """
+      input: [8]
+      layers:
+        - {sequential: [Linear: 8, ReLU], shared: step}
+        - Tanh
+        - {sequential: [Linear: 8, ReLU], shared: step}
+    """,
+    "what constants give": """
+      input: [8]
+      layers:
+        - {as: x}
+        - {concat: [[{Buffer: [1, 2]}, Sin], [{Parameter: [6]}]]}
+        - {as: c}
+        - {use: x}
+        - {add: [[Linear: 8], c]}
+    """,
+    "order": """
+      input: [2, 8, 8]
+      layers:
+        - BatchNorm2d
+        - {as: x}
+        - {MaxPool2d: 2}
+        - BatchNorm2d
+        - {as: y}
+        - {use: x}
+        - {MaxPool2d: 2}
+        - BatchNorm2d
+        - {as: z}
+        - {use: y}
+        - ReLU
+        - {add: [[], z]}
+    """,
+    "heads": """
+      input: [8]
+      layers:
+        - Linear: 8
+        - {aux: [ReLU, Linear: 3]}
+        - Linear: 8
+        - {aux: [Linear: 3]}
+        - ReLU
+        - Linear: 3
+    """,
+    "a frozen layer": """
+      input: [8]
+      layers:
+        - Linear: 8
+        - {sequential: [Tanh, {Linear: 4, freeze: true}], name: head}
+    """,
+}
+
+
+@pytest.mark.parametrize("text", PARTS.values(), ids=PARTS)
+def test_a_part_comes_back(text: str) -> None:
+    assert _trip(text).text
+
+
+def _trip(text: str) -> Trip:
+    found = trip(netspec.loads(text))
+    assert (found.kind, found.told) == ("same expand", "")
+    return found

@@ -5,8 +5,6 @@ What a node gives is computed on the meta device for three batches. What differs
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
@@ -17,11 +15,14 @@ from torch import Tensor, nn
 
 from netspec.capture.graph import NotCaptured
 from netspec.capture.lowering import NoForm
+from netspec.capture.onnx.channels import is_key, with_channels
 from netspec.capture.onnx.layers import LAYERS, OnnxLayer
 from netspec.capture.onnx.moving import OF_SIZES
 from netspec.capture.onnx.operators import OPERATORS
+from netspec.capture.onnx.paths import free_path, place
 from netspec.capture.onnx.program import OfBatch, OnnxNetwork, OnnxStep, computed, network_of
-from netspec.capture.onnx.reading import OnnxFile, OnnxNode
+from netspec.capture.onnx.reading import OnnxFile, OnnxNode, dtype_read
+from netspec.capture.onnx.turning import TurnedValue, unturned
 from netspec.capture.onnx.units import folded_units
 from netspec.capture.onnx.values import KnownNumbers
 
@@ -52,7 +53,16 @@ def built(file: OnnxFile, sizes: Sequence[Sequence[int]]) -> OnnxNetwork:
     Raises:
         NotCaptured: it has what no spec has, or what does not fit; the message names the node.
     """
-    return _Building(file, sizes).network()
+    building = _Building(file, sizes)
+    try:
+        return building.network()
+    except NotCaptured as error:
+        if building.fixed is None:
+            raise
+        raise NotCaptured(
+            f"{error}\nnote: the file is written for a batch of {building.fixed} alone, and a spec is for any: written with a "
+            "batch that may vary (`dynamic_shapes`, or `dynamic_axes`, of `torch.onnx.export`) it may be read"
+        ) from None
 
 
 class _Building:
@@ -64,8 +74,12 @@ class _Building:
         self.fixed_numbers: set[str] = set()
         """Values that neither an input nor the batch decides."""
         self.steps: list[OnnxStep] = []
+        self.outputs = file.outputs
         self.whole: dict[str, str] = {}
         """For a value whose axes were cut or merged, the value that it is."""
+        self.turned: dict[str, TurnedValue] = {}
+        self.same: dict[str, str] = {}
+        """For another name of a value the first one."""
         self.parameters: dict[str, str] = {}
         """Numbers that meet tensors, and what the file calls them."""
         first = file.inputs[0].sizes[0] if file.inputs else None
@@ -94,7 +108,7 @@ class _Building:
             else:
                 left.append(node)
         known = {name: self.values[name][0].tensor for name in self.fixed_numbers}
-        return folded_units(left, known, self.file.outputs)
+        return folded_units(with_channels(left, known, self.file.outputs, self._number), known, self.file.outputs)
 
     def _wanted(self, nodes: Sequence[OnnxNode]) -> list[OnnxNode]:
         """The nodes on which an output depends."""
@@ -108,21 +122,13 @@ class _Building:
     # ---- the walk
 
     def network(self) -> OnnxNetwork:
-        readers = Counter(name for node in self.nodes for name in node.inputs)
-        readers.update(self.file.outputs)
-        passed: set[int] = set()
-        for i, node in enumerate(self.nodes):
-            if i in passed:
-                continue
+        for node in self.nodes:
             self._check(node)
-            behind = self._biased(i, node, readers)
-            if behind is not None:
-                passed.add(behind[0])
-                node = behind[1]
-            self._node(node)
+            self._node(replace(node, inputs=[self.same.get(name, name) for name in node.inputs]))
         for name in self.file.outputs:
             if name not in self.values or not isinstance(self.values[name][0], Tensor):
                 raise NotCaptured(f'{self.file.path}: no input decides output "{name}": a spec says what is computed')
+        self.outputs = [self.same.get(name, name) for name in self.file.outputs]
         return self._placed()
 
     def _check(self, node: OnnxNode) -> None:
@@ -134,22 +140,6 @@ class _Building:
         again = [name for name in node.outputs if name in self.values]
         if again or not node.outputs or (node.op in LAYERS and not node.inputs):
             raise NotCaptured(f"{node.place}: it gives {', '.join(again) or 'or reads nothing'}, what is there already")
-
-    def _biased(self, i: int, node: OnnxNode, readers: Counter[str]) -> tuple[int, OnnxNode] | None:
-        """A product with weights and the sum with a bias behind it as one node, and where the sum is."""
-        if node.op != "MatMul" or node.inputs[1] not in self.fixed_numbers or readers[node.outputs[0]] != 1:
-            return None
-        width = self.values[node.inputs[1]][0].tensor.shape[-1:]
-        for at in range(i + 1, len(self.nodes)):
-            other = self.nodes[at]
-            if node.outputs[0] not in other.inputs:
-                continue
-            bias = next((name for name in other.inputs if name != node.outputs[0]), "")
-            if other.op != "Add" or bias not in self.fixed_numbers or self.values[bias][0].tensor.shape != width:
-                return None
-            place, scope = (node.place, node.scope) if node.scope else (other.place, other.scope)
-            return at, replace(node, inputs=[*node.inputs, bias], outputs=other.outputs, place=place, scope=scope)
-        return None
 
     def _node(self, node: OnnxNode) -> None:
         given = [[None] * len(_BATCHES) if not name else self.values[name] for name in node.inputs]
@@ -163,6 +153,8 @@ class _Building:
         if node.op in OF_SIZES or (known and not self._learned(node, given)):
             self._known_node(node, given)
             return
+        if self._is_same(node, given) or self._is_turned(node):
+            return
         takes: list[Any] = []
         for at, (name, each) in enumerate(zip(node.inputs, given, strict=True)):
             if self._meets(node, at, name, each):
@@ -175,6 +167,53 @@ class _Building:
         self._run(step, None, given)
         if node.op in _CUTS and isinstance(takes[0], str):
             self._as_reshape(step)
+
+    def _is_same(self, node: OnnxNode, given: Sequence[Values]) -> bool:
+        """Whether a node changes nothing: what it gives is another name then."""
+        value = given[0][0] if given else None
+        if node.op not in ("Identity", "Dropout", "Cast") or not isinstance(value, Tensor):
+            return False
+        if node.op == "Cast":
+            dtype = dtype_read(node.attributes.get("to", 0))
+            if dtype is None or (dtype != value.dtype):
+                return False
+        if node.op == "Dropout" and (any(node.outputs[1:]) or self._plainly(node, [each[0] for each in given])[0] is not value):
+            return False
+        self.same[node.outputs[0]] = node.inputs[0]
+        self.values[node.outputs[0]] = given[0]
+        return True
+
+    def _is_turned(self, node: OnnxNode) -> bool:
+        """Whether a node is a transpose, or stands behind one and is put in front of it."""
+        name = node.outputs[0]
+        if node.op == "Transpose":
+            rank = self.values[node.inputs[0]][0].ndim
+            order = tuple(node.attributes.get("perm") or range(rank)[::-1])
+            before = self.turned.get(node.inputs[0], TurnedValue(node.inputs[0], tuple(range(rank))))
+            if sorted(order) != list(range(rank)):
+                raise NotCaptured(f"{node.place}: {order} is no order of {rank} axes")
+            self._turn(node, TurnedValue(before.base, tuple(before.order[axis] for axis in order)), name)
+            return True
+        found = unturned(node, self.turned, self.values)
+        if found is None:
+            return False
+        plain, order = found
+        if order is None:
+            self._node(plain)
+            return True
+        self._node(replace(plain, outputs=[f"{name}#turned"]))
+        self._turn(node, TurnedValue(f"{name}#turned", order), name)
+        return True
+
+    def _turn(self, node: OnnxNode, turned: TurnedValue, name: str) -> None:
+        """A step that turns a value, or another name for it where it is turned back."""
+        if turned.order == tuple(range(len(turned.order))):
+            self.same[name] = turned.base
+            self.values[name] = self.values[turned.base]
+            return
+        own = replace(node, op="Transpose", attributes={"perm": list(turned.order)}, inputs=[turned.base], outputs=[name])
+        self._run(OnnxStep(own, [turned.base], [name], path=node.scope), None, [self.values[turned.base]])
+        self.turned[name] = turned
 
     def _as_reshape(self, step: OnnxStep) -> None:
         """Cut the axes of a value once, from where they are whole: what is merged between need have no form."""
@@ -328,7 +367,7 @@ class _Building:
 
     def _used(self) -> list[OnnxStep]:
         """The steps on which an output depends."""
-        wanted, kept = set(self.file.outputs), list[OnnxStep]()
+        wanted, kept = set(self.outputs), list[OnnxStep]()
         for step in reversed(self.steps):
             if wanted.intersection(step.gives):
                 wanted.update(step.names())
@@ -338,73 +377,11 @@ class _Building:
 
     def _placed(self) -> OnnxNetwork:
         steps = self._used()
-        if not any(step.path for step in steps):
-            _scopes_by_weights(steps)
-        scopes = [step.path for step in steps]
-        taken: set[str] = set()
-        inside = {scope.rpartition(".")[0] for scope in scopes}
-        inside |= {scope[:i] for scope in scopes for i, sign in enumerate(scope) if sign == "."}
-        count = Counter(scopes)
-        for step in steps:
-            if step.layer is not None:
-                step.path = _free(_path_of(step, count, inside), taken | inside | (set(scopes) - {step.path}))
-                taken.add(step.path)
+        taken = place(steps)
         constants: dict[str, tuple[str, Tensor, bool]] = {}
         for name, origin in self.parameters.items():
-            learned = _is_key(origin)
-            path = _free(origin if learned else "constant", taken | inside | set(scopes))
+            learned = is_key(origin)
+            path = free_path(origin if learned else "constant", taken)
             taken.add(path)
             constants[name] = (path, self.values[name][0].tensor, learned)
-        return network_of(steps, [given.name for given in self.file.inputs], self.file.outputs, constants)
-
-
-def _is_key(name: str) -> bool:
-    """Whether the file calls numbers as a `state_dict` does."""
-    return bool(re.fullmatch(r"[A-Za-z_]\w*(\.\w+)*", name, re.ASCII)) and not re.fullmatch(r"(val|const|onnx|_)?_*\d+.*", name)
-
-
-def _path_of(step: OnnxStep, count: Counter[str], inside: set[str]) -> str:
-    """Where a layer is: the module that the node is in, where it is alone in it, or what its weights are called."""
-    homes = [name.rpartition(".")[0] for name in step.hints if _is_key(name) and "." in name]
-    scope = step.path
-    near = next((home for home in homes if home.rpartition(".")[0] == scope.rpartition(".")[0]), "")
-    if scope and near and scope not in inside:  # a norm that the exporter made part of the convolution is in its place
-        return near
-    if scope and count[scope] == 1 and scope not in inside:
-        return scope
-    if scope:
-        own = _OWN_NAMES.get(step.node.op, step.node.op.lower())
-        leaves = [home.rpartition(".")[2] for home in homes]
-        leaves += [name.rpartition(".")[2].rpartition("_")[0] for name in step.hints if _is_key(name)]
-        leaf = next((name for name in leaves if name and name != scope.rpartition(".")[2] and not name.isdecimal()), own)
-        return f"{scope}.{leaf}"
-    return homes[0] if homes else _OWN_NAMES.get(step.node.op, step.node.op.lower())
-
-
-_OWN_NAMES: Final = {
-    "BatchNormalization": "norm", "Gather": "embedding", "Gemm": "linear", "MatMul": "linear", "LayerNormalization": "norm",
-}  # fmt: skip
-
-
-def _free(path: str, taken: set[str]) -> str:
-    number, found = 2, path
-    while found in taken:
-        found, number = f"{path}_{number}", number + 1
-    return found
-
-
-def _scopes_by_weights(steps: Sequence[OnnxStep]) -> None:
-    """Paths by what weights are called, in a file that tells none; what stands between two layers is where both are."""
-    known: list[str | None] = []
-    for step in steps:
-        keys = [name for name in step.hints if _is_key(name) and "." in name] if step.layer is not None else []
-        known.append(keys[0].rpartition(".")[0] if keys else None)
-    for i, step in enumerate(steps):
-        own = known[i]
-        if own is not None:
-            step.path = own
-            continue
-        before = next((k for k in reversed(known[:i]) if k is not None), "").split(".")[:-1]
-        after = next((k for k in known[i + 1 :] if k is not None), "").split(".")[:-1]
-        shared = [a for a, b in zip(before, after, strict=False) if a == b]
-        step.path = ".".join(shared) if step.layer is None else ""
+        return network_of(steps, [given.name for given in self.file.inputs], self.outputs, constants)

@@ -102,6 +102,10 @@ def _pad(node: OnnxNode, x: list[Any]) -> Any:
     mode = modes.get(node.attributes.get("mode", "constant"))
     if mode is None:
         raise NoForm(f"a pad of the mode {node.attributes['mode']!r} has no form in a spec")
+    if rank > 2 and len(pads) == rank - 1 and pads[-1] == (0, 0):  # channels are last
+        amounts = [amount for pair in reversed(pads[:-1]) for amount in pair]
+        more = {"value": value} if mode == "constant" else {}
+        return F.pad(x[0].movedim(-1, 1), amounts, mode, **more).movedim(1, -1)
     if mode == "constant":
         return padded(x[0], pads, value)
     pads = [(0, 0)] * (rank - 2 - len(pads)) + pads

@@ -38,6 +38,10 @@ def _for_this_batch(sizes: list[int], x: Tensor, fixed: int, batch: int) -> list
     if prod(sizes) == x.numel():
         return sizes
     at = next((i for i, n in enumerate(sizes) if i >= x.ndim or x.shape[i] != n), None)
+    if at is not None and at and at == len(sizes) - 1:  # the last axis is that of the features
+        at -= 1
+    elif at is not None and sizes[at] != fixed and sizes[at + 1 :][:1] == [fixed]:
+        at += 1
     if at is None or sizes[at] % fixed or prod(sizes) * batch != x.numel() * fixed:
         return sizes
     return [*sizes[:at], sizes[at] // fixed * batch, *sizes[at + 1 :]]

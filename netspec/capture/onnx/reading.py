@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
@@ -140,6 +141,8 @@ class _FileReader:
             raise NotCaptured(f"{path}: {len(graph.node):,} nodes, and at most {_MOST:,} are read")
         if graph.sparse_initializer:
             raise NotCaptured(f"{path}: sparse numbers, which have no form in a spec")
+        if not all(isinstance(text, str) for text in _texts(model)):
+            raise NotCaptured(f"{path}: one of its names is no text: the file is damaged")
         constants = {one.name: self.tensor(one, f'"{one.name}"') for one in graph.initializer}
         given = [one for one in graph.input if one.name not in constants]
         nodes = [self._node(node) for node in graph.node]
@@ -272,6 +275,21 @@ class _FileReader:
                 return [each.decode("utf-8", "replace") for each in one.strings]
             case _:
                 raise NotCaptured(f"{place}: `{one.name}` is a graph of its own: a spec has no branches that a value decides")
+
+
+def _texts(model: Any) -> Iterator[Any]:
+    """The names in a file; of protobuf some are bytes where they are no UTF-8."""
+    graph = model.graph
+    for entry in (*model.metadata_props, *(entry for node in graph.node for entry in node.metadata_props)):
+        yield from (entry.key, entry.value)
+    for given in (*graph.input, *graph.output):
+        yield from (given.name, *(dim.dim_param for dim in given.type.tensor_type.shape.dim))
+    tensors = [*graph.initializer, *(a.t for node in graph.node for a in node.attribute)]
+    for tensor in tensors:
+        yield tensor.name
+        yield from (text for entry in tensor.external_data for text in (entry.key, entry.value))
+    for node in graph.node:
+        yield from (node.op_type, node.name, node.domain, *node.input, *node.output, *(a.name for a in node.attribute))
 
 
 def _scope(name: str, noted: dict[str, str]) -> tuple[str, dict[str, str]]:

@@ -12,7 +12,17 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from netspec.capture.graph import STANDS_AT, NotCaptured, Place, Region, Trace, Traced, TracedCall, values_in, without_unused
+from netspec.capture.graph import (
+    STANDS_AT,
+    NotCaptured,
+    Place,
+    Region,
+    Trace,
+    Traced,
+    TracedCall,
+    values_in,
+    without_unused,
+)
 from netspec.capture.modes import Modes, as_it_was, modes_of, set_mode
 from netspec.capture.users import is_users, passing, users_own
 

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     "--input", "inputs", multiple=True, metavar="SIZES",
     help="Of a module, a text or an ONNX file: one example's sizes, `3,224,224`, or `16,int64`; once for each argument.",
 )  # fmt: skip
-@click.option("--flat", is_flag=True, help="Of a module or an ONNX file: say everything once, without blocks and loops.")
+@click.option(
+    "--flat", is_flag=True, help="Of a module or an ONNX file: say everything once, without blocks and loops."
+)
 @click.option("--unverified", is_flag=True, help="Likewise: write what one run in eval mode did, without the proof.")
 def command(
     source: str, output: str | None, force: bool, inputs: tuple[str, ...], flat: bool, unverified: bool

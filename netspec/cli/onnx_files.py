@@ -49,7 +49,9 @@ def import_onnx(path: Path, options: ImportOptions, target: Path | None, name: s
     click.echo(f"{what}: {count_text(params)} parameters, {len(found.text.splitlines())} lines", err=True)
     told_of_proof(found, "graph of the file")
     if read.difference is not None:
-        click.echo(f"with its weights equal to onnxruntime, within {read.difference:.0e} of the largest output", err=True)
+        click.echo(
+            f"with its weights equal to onnxruntime, within {read.difference:.0e} of the largest output", err=True
+        )
     for note in read.notes:
         click.echo(f"note: {note}", err=True)
     if target is None or beside is None:

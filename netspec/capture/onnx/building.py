@@ -177,7 +177,9 @@ class _Building:
             dtype = dtype_read(node.attributes.get("to", 0))
             if dtype is None or (dtype != value.dtype):
                 return False
-        if node.op == "Dropout" and (any(node.outputs[1:]) or self._plainly(node, [each[0] for each in given])[0] is not value):
+        if node.op == "Dropout" and (
+            any(node.outputs[1:]) or self._plainly(node, [each[0] for each in given])[0] is not value
+        ):
             return False
         self.same[node.outputs[0]] = node.inputs[0]
         self.values[node.outputs[0]] = given[0]
@@ -211,7 +213,9 @@ class _Building:
             self.same[name] = turned.base
             self.values[name] = self.values[turned.base]
             return
-        own = replace(node, op="Transpose", attributes={"perm": list(turned.order)}, inputs=[turned.base], outputs=[name])
+        own = replace(
+            node, op="Transpose", attributes={"perm": list(turned.order)}, inputs=[turned.base], outputs=[name]
+        )
         self._run(OnnxStep(own, [turned.base], [name], path=node.scope), None, [self.values[turned.base]])
         self.turned[name] = turned
 
@@ -264,11 +268,16 @@ class _Building:
         except NoForm as reason:
             raise NotCaptured(f"{node.place}: {reason}") from None
         except (RuntimeError, ValueError, TypeError, IndexError, KeyError, ArithmeticError, AttributeError) as error:
-            raise NotCaptured(f"{node.place}: it is no layer of torch's: {' '.join(str(error).split())[:200]}") from None
+            raise NotCaptured(
+                f"{node.place}: it is no layer of torch's: {' '.join(str(error).split())[:200]}"
+            ) from None
 
     def _layer_step(self, node: OnnxNode, given: list[Values], found: OnnxLayer) -> None:
         hints = [self.origins[name] for name in node.inputs if self.origins.get(name)]
-        takes = [name if name and isinstance(each[0], Tensor) else None for name, each in zip(node.inputs, given, strict=True)]
+        takes = [
+            name if name and isinstance(each[0], Tensor) else None
+            for name, each in zip(node.inputs, given, strict=True)
+        ]
         given = [each if name is not None else [None] * len(_BATCHES) for name, each in zip(takes, given, strict=True)]
         step = OnnxStep(node, takes, list(node.outputs), found.module, node.scope, hints)
         whole = self._whole_of(step, given[0]) if isinstance(found.module, nn.Linear) else None
@@ -276,7 +285,9 @@ class _Building:
             step.takes, step.gives = [whole], [f"{node.outputs[0]}#whole"]
             self._run(step, found.module, [self.values[whole]])
             sizes = [(*x.shape[:-1], found.module.out_features) for x in given[0]]
-            self.values[node.outputs[0]] = [x.reshape(n) for x, n in zip(self.values[step.gives[0]], sizes, strict=True)]
+            self.values[node.outputs[0]] = [
+                x.reshape(n) for x, n in zip(self.values[step.gives[0]], sizes, strict=True)
+            ]
             self._cut(node, step.gives[0], node.outputs[0])
         else:
             self._run(step, found.module, given)
@@ -326,7 +337,9 @@ class _Building:
         fixed = all(not name or name in self.fixed_numbers for name in node.inputs) and node.op not in OF_SIZES
         self._check_room(node, given)
         results = [self._plainly(node, [each[at] for each in given]) for at in range(1 if fixed else len(_BATCHES))]
-        learned = {self.origins[name] for name in node.inputs if self._meets(node, 0, name, self.values.get(name, [None]))}
+        learned = {
+            self.origins[name] for name in node.inputs if self._meets(node, 0, name, self.values.get(name, [None]))
+        }
         for at, name in enumerate(node.outputs):
             found = [result[at] for result in results]
             if fixed or all(each.shape == found[0].shape and bool((each == found[0]).all()) for each in found):
@@ -343,7 +356,9 @@ class _Building:
         for each in sizes:
             total = float(each.double().abs().clamp(min=1).prod()) * max(own, 1)
             if not total <= _MOST:
-                raise NotCaptured(f"{node.place}: it repeats numbers {each.reshape(-1)[:8].tolist()} times, beyond {_MOST:,}")
+                raise NotCaptured(
+                    f"{node.place}: it repeats numbers {each.reshape(-1)[:8].tolist()} times, beyond {_MOST:,}"
+                )
 
     def _told(self, node: OnnxNode, each: Values) -> Any:
         """Numbers as a step takes them: known, or such as grow with the batch."""
@@ -356,7 +371,9 @@ class _Building:
             step = second - first
             if bool((third == first + 3 * step).all()):
                 return OfBatch(first - 2 * step, step)
-        elif first.ndim == second.ndim == third.ndim and all(bool((x == first.reshape(-1)[:1]).all()) for x in (first, second, third)):
+        elif first.ndim == second.ndim == third.ndim and all(
+            bool((x == first.reshape(-1)[:1]).all()) for x in (first, second, third)
+        ):
             sizes = [torch.tensor(x.shape) for x in (first, second, third)]
             step = sizes[1] - sizes[0]
             if bool((sizes[2] == sizes[0] + 3 * step).all()):

@@ -19,11 +19,16 @@ _JOINS: Final = frozenset(("Add", "Sub", "Mul", "Div"))
 
 def is_key(name: str) -> bool:
     """Whether the file calls numbers as a `state_dict` does."""
-    return bool(re.fullmatch(r"[A-Za-z_]\w*(\.\w+)*", name, re.ASCII)) and not re.fullmatch(r"(val|const|onnx|_)?_*\d+.*", name)
+    return bool(re.fullmatch(r"[A-Za-z_]\w*(\.\w+)*", name, re.ASCII)) and not re.fullmatch(
+        r"(val|const|onnx|_)?_*\d+.*", name
+    )
 
 
 def with_channels(
-    nodes: Sequence[OnnxNode], constants: dict[str, Tensor], outputs: Sequence[str], number: Callable[[str, Tensor, str], None]
+    nodes: Sequence[OnnxNode],
+    constants: dict[str, Tensor],
+    outputs: Sequence[str],
+    number: Callable[[str, Tensor, str], None],
 ) -> list[OnnxNode]:
     """The nodes with what is added and multiplied for each channel in the weights of the layers in front.
 
@@ -57,7 +62,12 @@ class _Behind:
     """What follows one layer."""
 
     def __init__(
-        self, nodes: list[OnnxNode], constants: dict[str, Tensor], readers: dict[str, list[int]], outputs: frozenset[str], at: int
+        self,
+        nodes: list[OnnxNode],
+        constants: dict[str, Tensor],
+        readers: dict[str, list[int]],
+        outputs: frozenset[str],
+        at: int,
     ) -> None:
         self.nodes, self.constants, self.readers, self.outputs = nodes, constants, readers, outputs
         self.node = nodes[at]
@@ -80,7 +90,11 @@ class _Behind:
         while len(self.readers[name]) == 1 and name not in self.outputs:
             i = self.readers[name][0]
             node = self.nodes[i]
-            if node.op == "Transpose" and self.order is not None and len(node.attributes.get("perm", ())) == len(self.order):
+            if (
+                node.op == "Transpose"
+                and self.order is not None
+                and len(node.attributes.get("perm", ())) == len(self.order)
+            ):
                 self.order = [self.order[axis] for axis in node.attributes["perm"]]
             elif node.op in _JOINS and self._join(node, name):
                 self.nodes[i] = replace(node, op="Identity", inputs=[name], attributes={})

@@ -88,7 +88,9 @@ def _sizes_of(file: OnnxFile, at: int, said: Sequence[str]) -> list[int]:
         unknown = [n for n in own if not isinstance(n, int)]
         if unknown:
             example = ",".join(str(n) if isinstance(n, int) else "16" for n in own)
-            raise UsageError(f'input "{given.name}" of {path} is [{told}]: `--input {example}` says sizes without the batch')
+            raise UsageError(
+                f'input "{given.name}" of {path} is [{told}]: `--input {example}` says sizes without the batch'
+            )
         found = [n for n in own if isinstance(n, int)]
     else:
         parts = [part for part in said[at].replace(" ", "").split(",") if part not in ("int64", "float32", "bool")]
@@ -144,14 +146,19 @@ def _held(file: OnnxFile, net: nn.Module, example: list[Tensor]) -> tuple[float 
         given = {one.name: x.numpy().astype(kinds[one.name]) for one, x in zip(file.inputs, example, strict=True)}
         theirs = [torch.as_tensor(found) for found in session.run(None, given)]
     except Exception as error:  # whatever onnxruntime raises of a file that it does not take
-        return None, f"onnxruntime does not run the file, and the weights are not held against it: {' '.join(str(error).split())[:200]}"
+        return (
+            None,
+            f"onnxruntime does not run the file, and the weights are not held against it: {' '.join(str(error).split())[:200]}",
+        )
     with torch.no_grad():
         found: Any = net(*example)
     ours: list[Tensor] = [found] if isinstance(found, Tensor) else list(found)
     worst = 0.0
     for a, b, name in zip(ours, theirs, file.outputs, strict=True):
         if a.shape != b.shape:
-            raise NotCaptured(f'{file.path}: output "{name}" is {tuple(b.shape)} in onnxruntime, and {tuple(a.shape)} of the spec')
+            raise NotCaptured(
+                f'{file.path}: output "{name}" is {tuple(b.shape)} in onnxruntime, and {tuple(a.shape)} of the spec'
+            )
         scale = max(float(b.double().abs().max()) if b.numel() else 0.0, 1.0)
         worst = max(worst, float((a.double() - b.double()).abs().max()) / scale if b.numel() else 0.0)
     if not worst <= CLOSE:

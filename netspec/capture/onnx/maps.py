@@ -71,7 +71,9 @@ def _average_pool(node: OnnxNode, x: list[Any]) -> Any:
         return pool(x[0], kernel, strides, [a for a, _ in pads], ceil, counts or not any(a for a, _ in pads))
     if not counts:
         told = " and ".join(f"{a} in front and {b} behind" for a, b in pads)
-        raise NoForm(f"a pool of means that counts no padding, with {told}, has no form in a spec: both sides are alike there")
+        raise NoForm(
+            f"a pool of means that counts no padding, with {told}, has no form in a spec: both sides are alike there"
+        )
     return pool(padded(x[0], pads), kernel, strides, 0, ceil)
 
 

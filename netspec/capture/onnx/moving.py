@@ -145,7 +145,13 @@ def _expand(node: OnnxNode, x: list[Any]) -> Any:
     rank = max(len(sizes), len(own))
     sizes, own = [1] * (rank - len(sizes)) + sizes, [1] * (rank - len(own)) + own
     fixed, batch = node.attributes.get("#batch", (None, 0))
-    if fixed is not None and sizes[0] == fixed and own[0] in (1, batch) and isinstance(x[0], Tensor) and not plain_only(x):
+    if (
+        fixed is not None
+        and sizes[0] == fixed
+        and own[0] in (1, batch)
+        and isinstance(x[0], Tensor)
+        and not plain_only(x)
+    ):
         sizes[0] = batch
     after = [b if a == 1 else a for a, b in zip(own, sizes, strict=True)]
     value = x[0] if x[0].ndim == rank else x[0].reshape(own)

@@ -57,7 +57,9 @@ def _several(function: Callable[[Any, Any], Any]) -> Operator:
 
 
 def _divided(a: Any, b: Any) -> Any:
-    whole = all(not value.is_floating_point() if isinstance(value, Tensor) else isinstance(value, int) for value in (a, b))
+    whole = all(
+        not value.is_floating_point() if isinstance(value, Tensor) else isinstance(value, int) for value in (a, b)
+    )
     return torch.div(torch.as_tensor(a), b, rounding_mode="trunc") if whole else a / b
 
 
@@ -241,7 +243,10 @@ OPERATORS: Final[dict[str, Operator]] = {
 
 
 def _selu(node: OnnxNode, x: Tensor) -> Tensor:
-    alpha, gamma = node.attributes.get("alpha", 1.67326319217681884765625), node.attributes.get("gamma", 1.0507010221481323)
+    alpha, gamma = (
+        node.attributes.get("alpha", 1.67326319217681884765625),
+        node.attributes.get("gamma", 1.0507010221481323),
+    )
     if not math.isclose(alpha, 1.6732632, rel_tol=1e-6) or not math.isclose(gamma, 1.050701, rel_tol=1e-6):
         raise NoForm(f"alpha {alpha:g} and gamma {gamma:g} are not those of `SELU`, which a spec has")
     return F.selu(x)

@@ -30,7 +30,9 @@ def _path_of(step: OnnxStep, count: Counter[str], inside: set[str]) -> str:
     homes = [name.rpartition(".")[0] for name in step.hints if is_key(name) and "." in name]
     scope = step.path
     near = next((home for home in homes if home.rpartition(".")[0] == scope.rpartition(".")[0]), "")
-    if scope and near and step.node.op == "Conv" and count[scope] == 1 and scope not in inside:  # a norm that the exporter made part of the convolution is in its place
+    if (
+        scope and near and step.node.op == "Conv" and count[scope] == 1 and scope not in inside
+    ):  # a norm that the exporter made part of the convolution is in its place
         return near
     if scope and count[scope] == 1 and scope not in inside:
         return scope
@@ -38,7 +40,9 @@ def _path_of(step: OnnxStep, count: Counter[str], inside: set[str]) -> str:
         own = _OWN_NAMES.get(step.node.op, step.node.op.lower())
         leaves = [home.rpartition(".")[2] for home in homes]
         leaves += [name.rpartition(".")[2].rpartition("_")[0] for name in step.hints if is_key(name)]
-        leaf = next((name for name in leaves if name and name != scope.rpartition(".")[2] and not name.isdecimal()), own)
+        leaf = next(
+            (name for name in leaves if name and name != scope.rpartition(".")[2] and not name.isdecimal()), own
+        )
         return f"{scope}.{leaf}"
     return homes[0] if homes else _OWN_NAMES.get(step.node.op, step.node.op.lower())
 

@@ -105,7 +105,10 @@ class OnnxPart(nn.Module):
             if isinstance(step, OnnxCall):
                 found = getattr(self, step.name)(batch, *(values[name] for name in step.takes))
             else:
-                given = [values[x] if isinstance(x, str) else x.of(batch) if isinstance(x, OfBatch) else x for x in step.takes]
+                given = [
+                    values[x] if isinstance(x, str) else x.of(batch) if isinstance(x, OfBatch) else x
+                    for x in step.takes
+                ]
                 found = computed(step, self.get_submodule(step.inner) if step.inner else None, given, batch)
             values.update((name, value) for name, value in zip(step.gives, found, strict=False) if name)
         return tuple(values[name] for name in self.gives)
@@ -187,7 +190,9 @@ def _class_of(path: str, placed: Sequence[_Placed] = ()) -> str:
     if re.fullmatch(r"[A-Za-z_]\w*", told, re.ASCII):
         return told
     names = [name for name in path.split(".") if not name.isdecimal()]
-    return "".join(word.capitalize() for word in names[-1].rstrip("0123456789").split("_")) or "Part" if names else "Part"
+    return (
+        "".join(word.capitalize() for word in names[-1].rstrip("0123456789").split("_")) or "Part" if names else "Part"
+    )
 
 
 def _fill(part: Any, path: str, placed: list[_Placed], outputs: frozenset[str]) -> None:

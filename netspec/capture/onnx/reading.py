@@ -117,9 +117,13 @@ def read_onnx(path: Path) -> OnnxFile:
     try:
         model.ParseFromString(data)
     except Exception as error:  # protobuf's own kinds of errors, which differ by how it is built
-        raise NotCaptured(f"{path}: this is no ONNX file, or a part of one ({' '.join(str(error).split())[:100]})") from None
+        raise NotCaptured(
+            f"{path}: this is no ONNX file, or a part of one ({' '.join(str(error).split())[:100]})"
+        ) from None
     if not model.HasField("graph") or not model.graph.output:
-        raise NotCaptured(f"{path}: this is no ONNX file, or a part of one: {size:,} bytes without a graph that gives anything")
+        raise NotCaptured(
+            f"{path}: this is no ONNX file, or a part of one: {size:,} bytes without a graph that gives anything"
+        )
     return _FileReader(path, library).read(model)
 
 
@@ -170,13 +174,17 @@ class _FileReader:
             own: Any = inliner
             return own.inline_local_functions(model)
         except Exception as error:  # whatever the library raises of what is written wrongly
-            raise NotCaptured(f"{self._path}: its functions cannot be read: {' '.join(str(error).split())[:200]}") from None
+            raise NotCaptured(
+                f"{self._path}: its functions cannot be read: {' '.join(str(error).split())[:200]}"
+            ) from None
 
     def _input(self, one: Any) -> OnnxInput:
         kind = one.type.tensor_type
         dtype = dtype_read(kind.elem_type)
         if not one.type.HasField("tensor_type") or dtype is None or not kind.HasField("shape") or not kind.shape.dim:
-            raise NotCaptured(f'{self._path}: input "{one.name}" is no tensor of numbers with a batch, as a spec takes them')
+            raise NotCaptured(
+                f'{self._path}: input "{one.name}" is no tensor of numbers with a batch, as a spec takes them'
+            )
         sizes: list[int | str | None] = []
         for dim in kind.shape.dim:
             if dim.HasField("dim_value"):
@@ -201,11 +209,15 @@ class _FileReader:
         if one.data_location == 1:
             self._from_beside(one, what, prod(dims) * _BYTES[one.data_type])
         if one.HasField("raw_data") and len(one.raw_data) != prod(dims) * _BYTES[one.data_type]:
-            told = f"{prod(dims) * _BYTES[one.data_type]:,} bytes by its sizes {dims}, and {len(one.raw_data):,} are there"
+            told = (
+                f"{prod(dims) * _BYTES[one.data_type]:,} bytes by its sizes {dims}, and {len(one.raw_data):,} are there"
+            )
             raise NotCaptured(f"{self._path}: {what} has {told}")
         count = sum(map(len, (one.float_data, one.int32_data, one.int64_data, one.double_data, one.uint64_data)))
         if not one.HasField("raw_data") and count != prod(dims):
-            raise NotCaptured(f"{self._path}: {what} has {prod(dims):,} numbers by its sizes {dims}, and {count:,} are there")
+            raise NotCaptured(
+                f"{self._path}: {what} has {prod(dims):,} numbers by its sizes {dims}, and {count:,} are there"
+            )
         try:
             array = self._library.numpy_helper.to_array(one)
             kind = "float32" if dtype == torch.float32 else "bool" if dtype == torch.bool else "int64"
@@ -239,7 +251,9 @@ class _FileReader:
                 opened.seek(start)
                 one.raw_data = opened.read(own)
         except OSError as error:
-            raise UsageError(f"cannot read {file}, where {what} of {self._path} is: {error.strerror or error}") from None
+            raise UsageError(
+                f"cannot read {file}, where {what} of {self._path} is: {error.strerror or error}"
+            ) from None
         except ValueError:
             raise NotCaptured(f"{self._path}: {what} has no number for its place in {file}") from None
         del one.external_data[:]
@@ -266,7 +280,7 @@ class _FileReader:
             case 3:
                 return one.s.decode("utf-8", "replace")
             case 4:
-                return self.tensor(one.t, f'`{one.name}` of {str(place).partition(": ")[2]}')
+                return self.tensor(one.t, f"`{one.name}` of {str(place).partition(': ')[2]}")
             case 6:
                 return [float(each) for each in one.floats]
             case 7:
@@ -274,7 +288,9 @@ class _FileReader:
             case 8:
                 return [each.decode("utf-8", "replace") for each in one.strings]
             case _:
-                raise NotCaptured(f"{place}: `{one.name}` is a graph of its own: a spec has no branches that a value decides")
+                raise NotCaptured(
+                    f"{place}: `{one.name}` is a graph of its own: a spec has no branches that a value decides"
+                )
 
 
 def _texts(model: Any) -> Iterator[Any]:

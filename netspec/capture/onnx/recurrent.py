@@ -42,13 +42,17 @@ def recurrent(node: OnnxNode, x: list[Any]) -> tuple[nn.Module, dict[str, Tensor
     module = _KINDS[node.op](w.shape[2], hidden, device="meta", **options)
     weights: dict[str, Tensor] = {}
     for way, suffix in zip(range(ways), ("", "_reverse"), strict=False):
+
         def turned(rows: Tensor) -> Tensor:
             return torch.cat([rows.unflatten(0, (gates, hidden))[gate] for gate in order])
 
         weights[f"weight_ih_l0{suffix}"], weights[f"weight_hh_l0{suffix}"] = turned(w[way]), turned(r[way])
         if values[3] is not None:
             half = gates * hidden
-            weights[f"bias_ih_l0{suffix}"], weights[f"bias_hh_l0{suffix}"] = turned(b[way][:half]), turned(b[way][half:])
+            weights[f"bias_ih_l0{suffix}"], weights[f"bias_hh_l0{suffix}"] = (
+                turned(b[way][:half]),
+                turned(b[way][half:]),
+            )
     return module, weights
 
 
@@ -64,11 +68,15 @@ def _check(node: OnnxNode, values: list[Any], ways: int) -> None:
     if own.get("layout", 0) or own.get("clip") or own.get("input_forget", 0):
         raise NoForm("it has `layout`, `clip` or `input_forget`, which torch's has not")
     if node.op == "GRU" and not own.get("linear_before_reset", 0):
-        raise NoForm("it resets before the product with the state (`linear_before_reset=0`), where torch's resets after")
+        raise NoForm(
+            "it resets before the product with the state (`linear_before_reset=0`), where torch's resets after"
+        )
     known = [_UNITS[node.op] * ways, ["relu"] * ways if node.op == "RNN" else _UNITS[node.op] * ways]
     if own.get("activations") and _units(own, node.op) not in known:
         raise NoForm(f"its activations are {own['activations']}")
-    if isinstance(values[4], Tensor) or (values[4] is not None and bool((plain(values[4]) != values[0].shape[0]).any())):
+    if isinstance(values[4], Tensor) or (
+        values[4] is not None and bool((plain(values[4]) != values[0].shape[0]).any())
+    ):
         raise NoForm("its sequences have lengths of their own")
     for state in values[5:7]:
         if isinstance(state, Tensor) or (state is not None and bool(plain(state).any())):

@@ -97,7 +97,8 @@ class _Spelled:
             for i in inside:
                 node = self.nodes[i]
                 given = [
-                    None if not name else values[name] if name in values else self.constants[name] for name in node.inputs
+                    None if not name else values[name] if name in values else self.constants[name]
+                    for name in node.inputs
                 ]
                 given = [g.double() if isinstance(g, Tensor) and g.is_floating_point() else g for g in given]
                 values[node.outputs[0]] = OPERATORS[node.op](node, given)
@@ -126,7 +127,9 @@ def folded_units(nodes: list[OnnxNode], constants: dict[str, Tensor], outputs: l
 
 
 def _unit(spelled: _Spelled, seed: int) -> tuple[OnnxNode, list[int]] | None:
-    x = torch.cat([torch.linspace(-9, 9, 37, dtype=torch.float64), torch.tensor([-0.05, 0.05, 30], dtype=torch.float64)])
+    x = torch.cat(
+        [torch.linspace(-9, 9, 37, dtype=torch.float64), torch.tensor([-0.05, 0.05, 30], dtype=torch.float64)]
+    )
     best: tuple[OnnxNode, list[int]] | None = None
     for end in spelled.ends(seed, _BY_VALUE):
         for source, inside in spelled.parts(end, _BY_VALUE):
@@ -175,7 +178,9 @@ def _axes(spelled: _Spelled, i: int) -> list[int]:
     node = spelled.nodes[i]
     if node.op != "ReduceMean":
         return []
-    found: Any = node.attributes.get("axes") or [int(n) for name in node.inputs[1:] for n in spelled.constants[name].reshape(-1)]
+    found: Any = node.attributes.get("axes") or [
+        int(n) for name in node.inputs[1:] for n in spelled.constants[name].reshape(-1)
+    ]
     return found or [0, 1]
 
 

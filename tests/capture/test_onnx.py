@@ -144,8 +144,18 @@ def agrees(path: Path, target: Path, given: Any) -> float:
     return float((ours - theirs).abs().max()) / max(1.0, float(theirs.abs().max()))
 
 
-@pytest.mark.parametrize("exporter", EXPORTERS)
-@pytest.mark.parametrize("name", NETWORKS)
+SLOW = {(name, exporter) for name in ("mobilenet", "resnet") for exporter in ("dynamo", "script, batch of 1")}
+"""Exporting takes seconds: by two of the four in the ordinary run."""
+
+
+@pytest.mark.parametrize(
+    ("name", "exporter"),
+    [
+        pytest.param(name, exporter, marks=[pytest.mark.slow] if (name, exporter) in SLOW else [])
+        for name in NETWORKS
+        for exporter in EXPORTERS
+    ],
+)
 def test_what_torch_writes_comes_back_with_equal_outputs(name: str, exporter: str, tmp_path: Path) -> None:
     make, sizes = NETWORKS[name]
     path = tmp_path / f"{name}.onnx"
@@ -425,3 +435,19 @@ def test_unverified_does_without_onnxruntime(tmp_path: Path) -> None:
     path = graph(tmp_path / "net.onnx", [node("MatMul", "x w")], ["N", 4], {"w": numbers(4, 3)})
     assert from_onnx(path).difference is not None
     assert from_onnx(path, is_verified=False).difference is None
+
+
+def test_bytes_of_a_picture_are_taken_as_floats(tmp_path: Path) -> None:
+    """As `netspec export` writes them: divided by 255, less a mean, and divided by a deviation."""
+    nodes = [node("Cast", "x", "f", to=1), node("Div", "f whole", "d"), node("Sub", "d m", "s"), node("Div", "s v", "n"),
+             node("Conv", "n w")]  # fmt: skip
+    constants = {"whole": np.float32(255), "m": numbers(1, 4, 1, 1), "v": 1 + numbers(1, 4, 1, 1) ** 2, "w": numbers(6, 4, 3, 3)}
+    path = graph(tmp_path / "net.onnx", nodes, MAP, constants, kind=TensorProto.UINT8)
+    done, target = imported(path)
+    assert done.exit_code == 0, done.output
+    assert "the spec takes these numbers as floats" in done.output
+    model = netspec.build(netspec.load(target)).eval()
+    model.load_state_dict(load_file(target.with_suffix(".safetensors")))
+    x = torch.randint(0, 256, (3, 4, 9, 10), dtype=torch.uint8)
+    with torch.no_grad():
+        assert torch.allclose(model(x.float()), runs(path, x)[0], atol=1e-4)

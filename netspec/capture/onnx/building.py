@@ -87,7 +87,8 @@ class _Building:
         for name, numbers in file.constants.items():
             self._number(name, numbers, name)
         for given, own in zip(file.inputs, sizes, strict=True):
-            self.values[given.name] = [torch.empty((n, *own), dtype=given.dtype, device="meta") for n in _BATCHES]
+            dtype = torch.float32 if given.is_cast else given.dtype
+            self.values[given.name] = [torch.empty((n, *own), dtype=dtype, device="meta") for n in _BATCHES]
         self.nodes = self._wanted(self._without_constants(file.nodes))
 
     def _number(self, name: str, numbers: Tensor, origin: str) -> None:
@@ -258,7 +259,8 @@ class _Building:
     def _learned(self, node: OnnxNode, given: Sequence[Values]) -> bool:
         """Whether numbers of the file are repeated for each example."""
         varies = any(name and name not in self.fixed_numbers for name in node.inputs)
-        return varies and any(self._meets(node, at, name, given[at]) for at, name in enumerate(node.inputs))
+        met = [given[at][0].tensor for at, name in enumerate(node.inputs) if self._meets(node, at, name, given[at])]
+        return varies and any(bool(numbers.any()) for numbers in met)  # zeros are the states that begin a sequence
 
     def _layer(self, node: OnnxNode, given: list[Any]) -> OnnxLayer | None:
         if node.op not in LAYERS or not any(isinstance(value, Tensor) for value in given):

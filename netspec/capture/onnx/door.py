@@ -68,6 +68,11 @@ def from_onnx(
         net.load_state_dict(weights)
         difference, note = _held(file, net.eval(), _example(network, file.inputs, of_inputs, _batch(file)))
         notes += [note] if note else []
+    notes += [
+        f'input "{one.name}" is of integers that the file reads as floats: the spec takes these numbers as floats'
+        for one in file.inputs
+        if one.is_cast
+    ]
     return FromOnnx(found, weights, difference, tuple(notes))
 
 
@@ -117,7 +122,9 @@ def _example(network: nn.Module, inputs: Sequence[OnnxInput], sizes: Sequence[li
     found: list[Tensor] = []
     for given, own in zip(inputs, sizes, strict=True):
         shape = (batch, *own)
-        if given.dtype.is_floating_point:
+        if given.is_cast:
+            found.append(torch.randint(0, 128, shape, generator=generator).float())
+        elif given.dtype.is_floating_point:
             found.append(torch.randn(shape, generator=generator))
         else:
             high = min(tables, default=2) if given.dtype == torch.int64 else 2

@@ -61,6 +61,8 @@ class OnnxInput:
     name: str
     sizes: list[int | str | None]
     dtype: torch.dtype
+    is_cast: bool = False
+    """Whether these are integers that are only read as floats, such as the bytes of a picture: a spec takes the floats."""
 
 
 @dataclass(eq=False)
@@ -152,6 +154,10 @@ class _FileReader:
         nodes = [self._node(node) for node in graph.node]
         metadata = {one.key: one.value for one in model.metadata_props}
         inputs = [self._input(one) for one in given]
+        for one in inputs:
+            readers = [node for node in nodes if one.name in node.inputs]
+            floats = all(node.op == "Cast" and dtype_read(node.attributes.get("to", 0)) == torch.float32 for node in readers)
+            one.is_cast = one.dtype == torch.int64 and bool(readers) and floats
         outputs = [one.name for one in graph.output]
         return OnnxFile(path, opset, inputs, outputs, nodes, constants, model, metadata)
 

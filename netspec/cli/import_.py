@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
 @click.option(
     "--input", "inputs", multiple=True, metavar="SIZES",
-    help="Of a module, a text or an ONNX file: one example's sizes, `3,224,224`, or `16,int64`; once for each argument.",
+    help="Of a module, a text or an ONNX file: one example's sizes, `3,224,224`, or `16,int64`; once for each input.",
 )  # fmt: skip
 @click.option(
     "--flat", is_flag=True, help="Of a module or an ONNX file: say everything once, without blocks and loops."
@@ -40,8 +40,8 @@ def command(
     """Write the spec of the network that SOURCE is.
 
     SOURCE is a `config.json` of Hugging Face's transformers, a module of yours, `package.module:factory` or
-    `file.py:Net`, an ONNX file, `model.onnx`, or a text with a chain of layers in it: `file.py`, a notebook, a page with
-    code.
+    `file.py:Net`, an ONNX file, `model.onnx`, or a text with a chain of layers in it: `file.py`, a notebook, a page
+    with code.
 
     The config is read as data, and nothing is fetched; known are BART, BERT, DistilBERT, GPT-2, Llama, Mistral,
     Mixtral, Qwen2, T5, the Vision Transformer and Whisper. What a spec cannot say is an error that names the key.

@@ -1,5 +1,7 @@
 """`netspec import model.onnx`: networks that torch and Keras write come back with equal outputs, by onnxruntime."""
 
+# ruff: noqa: E402, E501
+
 from __future__ import annotations
 
 import os
@@ -24,7 +26,6 @@ from torch import nn
 from torchvision import models
 
 import netspec
-from netspec.__main__ import main  # noqa: F401  # the door that users have
 from netspec.capture.onnx.building import built
 from netspec.capture.onnx.door import from_onnx
 from netspec.capture.onnx.reading import read_onnx
@@ -254,7 +255,6 @@ def node(op: str, inputs: str, outputs: str = "y", **attributes: Any) -> Any:
 
 
 MAP: list[Any] = ["N", 4, 9, 10]
-# ruff: noqa: E501
 SINGLE: dict[str, tuple[list[Any], list[Any], dict[str, Any]]] = {
     "same, even": ([node("Conv", "x w b", auto_pad="SAME_UPPER", strides=[2, 2])], MAP, {"w": numbers(6, 4, 3, 3), "b": numbers(6)}),
     "same, lower": ([node("Conv", "x w", auto_pad="SAME_LOWER", strides=[2, 2])], MAP, {"w": numbers(6, 4, 4, 4)}),
@@ -441,7 +441,12 @@ def test_bytes_of_a_picture_are_taken_as_floats(tmp_path: Path) -> None:
     """As `netspec export` writes them: divided by 255, less a mean, and divided by a deviation."""
     nodes = [node("Cast", "x", "f", to=1), node("Div", "f whole", "d"), node("Sub", "d m", "s"), node("Div", "s v", "n"),
              node("Conv", "n w")]  # fmt: skip
-    constants = {"whole": np.float32(255), "m": numbers(1, 4, 1, 1), "v": 1 + numbers(1, 4, 1, 1) ** 2, "w": numbers(6, 4, 3, 3)}
+    constants = {
+        "whole": np.float32(255),
+        "m": numbers(1, 4, 1, 1),
+        "v": 1 + numbers(1, 4, 1, 1) ** 2,
+        "w": numbers(6, 4, 3, 3),
+    }
     path = graph(tmp_path / "net.onnx", nodes, MAP, constants, kind=TensorProto.UINT8)
     done, target = imported(path)
     assert done.exit_code == 0, done.output

@@ -20,18 +20,18 @@ from netspec.capture.onnx.layers import LAYERS, OnnxLayer
 from netspec.capture.onnx.moving import OF_SIZES
 from netspec.capture.onnx.operators import OPERATORS
 from netspec.capture.onnx.paths import free_path, place
-from netspec.capture.onnx.program import OfBatch, OnnxNetwork, OnnxStep, computed, network_of
+from netspec.capture.onnx.program import OnnxNetwork, OnnxStep, computed, network_of, of_batch
 from netspec.capture.onnx.reading import OnnxFile, OnnxNode, dtype_read
 from netspec.capture.onnx.turning import TurnedValue, unturned
 from netspec.capture.onnx.units import folded_units
-from netspec.capture.onnx.values import KnownNumbers
+from netspec.capture.onnx.values import KnownNumbers, in_a_tuple, numbers
 
 _BATCHES: Final = (2, 3, 5)
 _MOST: Final = 2**28
 """Numbers in a value, on a batch of the last size: 1 GiB."""
 _KNOWN: Final = {
-    "Clip": (1, 2), "ConstantOfShape": (0,), "Dropout": (1, 2), "Pad": (1, 2, 3), "Range": (0, 1, 2), "Resize": (1, 2, 3),
-    "CastLike": (1,),
+    "CastLike": (1,), "Clip": (1, 2), "ConstantOfShape": (0,), "Dropout": (1, 2), "Pad": (1, 2, 3), "Range": (0, 1, 2),
+    "Resize": (1, 2, 3),
 }  # fmt: skip
 """Inputs of operators that are read as numbers, and no tensors of the network."""
 _CUTS: Final = frozenset(("Reshape", "Flatten", "Squeeze", "Unsqueeze"))
@@ -60,8 +60,8 @@ def built(file: OnnxFile, sizes: Sequence[Sequence[int]]) -> OnnxNetwork:
         if building.fixed is None:
             raise
         raise NotCaptured(
-            f"{error}\nnote: the file is written for a batch of {building.fixed} alone, and a spec is for any: written with a "
-            "batch that may vary (`dynamic_shapes`, or `dynamic_axes`, of `torch.onnx.export`) it may be read"
+            f"{error}\nnote: the file is written for a batch of {building.fixed} alone, and a spec is for any: written "
+            "with a batch that may vary (`dynamic_shapes`, or `dynamic_axes`, of `torch.onnx.export`) it may be read"
         ) from None
 
 
@@ -84,15 +84,15 @@ class _Building:
         """Numbers that meet tensors, and what the file calls them."""
         first = file.inputs[0].sizes[0] if file.inputs else None
         self.fixed = first if isinstance(first, int) else None
-        for name, numbers in file.constants.items():
-            self._number(name, numbers, name)
+        for name, own in file.constants.items():
+            self._number(name, own, name)
         for given, own in zip(file.inputs, sizes, strict=True):
             dtype = torch.float32 if given.is_cast else given.dtype
             self.values[given.name] = [torch.empty((n, *own), dtype=dtype, device="meta") for n in _BATCHES]
         self.nodes = self._wanted(self._without_constants(file.nodes))
 
-    def _number(self, name: str, numbers: Tensor, origin: str) -> None:
-        known = KnownNumbers(numbers)
+    def _number(self, name: str, own: Tensor, origin: str) -> None:
+        known = KnownNumbers(own)
         self.values[name] = [known] * len(_BATCHES)
         self.origins[name] = origin
         self.fixed_numbers.add(name)
@@ -222,7 +222,8 @@ class _Building:
 
     def _as_reshape(self, step: OnnxStep) -> None:
         """Cut the axes of a value once, from where they are whole: what is merged between need have no form."""
-        base, name = self.whole.get(step.takes[0], step.takes[0]), step.gives[0]
+        source = str(step.takes[0])
+        base, name = self.whole.get(source, source), step.gives[0]
         sizes = [KnownNumbers(torch.tensor(each.shape, dtype=torch.int64)) for each in self.values[name]]
         step.node = replace(step.node, op="Reshape", attributes={"allowzero": 1})
         step.takes, step.fixed = [base, self._told(step.node, sizes)], None
@@ -235,7 +236,7 @@ class _Building:
         self.steps.append(step)
 
     def _whole_of(self, step: OnnxStep, given: Values) -> str | None:
-        """What a linear layer takes, with the axes apart that were merged in front of its last: the batch and others."""
+        """What a linear layer takes, with the axes apart that were merged in front of its last."""
         base = self.whole.get(step.takes[0])
         if base is None:
             return None
@@ -260,7 +261,7 @@ class _Building:
         """Whether numbers of the file are repeated for each example."""
         varies = any(name and name not in self.fixed_numbers for name in node.inputs)
         met = [given[at][0].tensor for at, name in enumerate(node.inputs) if self._meets(node, at, name, given[at])]
-        return varies and any(bool(numbers.any()) for numbers in met)  # zeros are the states that begin a sequence
+        return varies and any(bool(own.any()) for own in met)  # zeros are the states that begin a sequence
 
     def _layer(self, node: OnnxNode, given: list[Any]) -> OnnxLayer | None:
         if node.op not in LAYERS or not any(isinstance(value, Tensor) for value in given):
@@ -313,7 +314,7 @@ class _Building:
         for at, name in enumerate(step.gives):
             if not name:
                 continue
-            found = [result[at] if at < len(result) else None for result in results]
+            found: list[Any] = [result[at] if at < len(result) else None for result in results]
             if not all(isinstance(value, Tensor) for value in found):
                 raise NotCaptured(f'{step.node.place}: "{name}", its output {at + 1}, has no form in a spec')
             if found[-1].numel() > _MOST:
@@ -328,12 +329,12 @@ class _Building:
 
     def _plainly(self, node: OnnxNode, given: list[Any]) -> tuple[Any, ...]:
         try:
-            found = OPERATORS[node.op](node, [x.tensor if isinstance(x, KnownNumbers) else x for x in given])
+            found: Any = OPERATORS[node.op](node, [x.tensor if isinstance(x, KnownNumbers) else x for x in given])
         except NoForm as reason:
             raise NotCaptured(f"{node.place}: {reason}") from None
         except (RuntimeError, ValueError, TypeError, IndexError, KeyError, ArithmeticError, AttributeError) as error:
             raise NotCaptured(f"{node.place}: it cannot be computed: {' '.join(str(error).split())[:200]}") from None
-        return found if isinstance(found, tuple) else (found,)
+        return in_a_tuple(found)
 
     def _known_node(self, node: OnnxNode, given: Sequence[Values]) -> None:
         fixed = all(not name or name in self.fixed_numbers for name in node.inputs) and node.op not in OF_SIZES
@@ -358,28 +359,15 @@ class _Building:
         for each in sizes:
             total = float(each.double().abs().clamp(min=1).prod()) * max(own, 1)
             if not total <= _MOST:
-                raise NotCaptured(
-                    f"{node.place}: it repeats numbers {each.reshape(-1)[:8].tolist()} times, beyond {_MOST:,}"
-                )
+                raise NotCaptured(f"{node.place}: it repeats numbers {numbers(each)[:8]} times, beyond {_MOST:,}")
 
     def _told(self, node: OnnxNode, each: Values) -> Any:
         """Numbers as a step takes them: known, or such as grow with the batch."""
         if each[0] is None:
             return None
-        first, second, third = (value.tensor for value in each)
-        if first.shape == second.shape == third.shape:
-            if bool((first == second).all()) and bool((first == third).all()):
-                return each[0]
-            step = second - first
-            if bool((third == first + 3 * step).all()):
-                return OfBatch(first - 2 * step, step)
-        elif first.ndim == second.ndim == third.ndim and all(
-            bool((x == first.reshape(-1)[:1]).all()) for x in (first, second, third)
-        ):
-            sizes = [torch.tensor(x.shape) for x in (first, second, third)]
-            step = sizes[1] - sizes[0]
-            if bool((sizes[2] == sizes[0] + 3 * step).all()):
-                return OfBatch(sizes[0] - 2 * step, step, first.reshape(-1)[0])
+        found = of_batch([value.tensor for value in each])
+        if found is not None:
+            return found
         raise NotCaptured(f"{node.place}: it is given numbers that the batch decides in a way that no spec says")
 
     # ---- paths

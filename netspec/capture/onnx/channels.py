@@ -74,7 +74,7 @@ class _Behind:
         self.weight = constants[self.node.inputs[1]]
         is_map = self.node.op == "Conv"
         self.width = self.weight.shape[0 if is_map else 1]
-        self.order = list(range(self.weight.ndim)) if is_map else None
+        self.order: list[int] | None = list(range(self.weight.ndim)) if is_map else None
         """Of maps, where each axis of what the layer gives is now."""
         bias = self.node.inputs[2] if len(self.node.inputs) > 2 else ""
         self.scale = torch.ones(self.width, dtype=torch.float64)

@@ -153,10 +153,8 @@ def _held(file: OnnxFile, net: nn.Module, example: list[Tensor]) -> tuple[float 
         given = {one.name: x.numpy().astype(kinds[one.name]) for one, x in zip(file.inputs, example, strict=True)}
         theirs = [torch.as_tensor(found) for found in session.run(None, given)]
     except Exception as error:  # whatever onnxruntime raises of a file that it does not take
-        return (
-            None,
-            f"onnxruntime does not run the file, and the weights are not held against it: {' '.join(str(error).split())[:200]}",
-        )
+        told = " ".join(str(error).split())[:150]
+        return None, f"the weights were not held against onnxruntime, which does not run the file: {told}"
     with torch.no_grad():
         found: Any = net(*example)
     ours: list[Tensor] = [found] if isinstance(found, Tensor) else list(found)
@@ -170,8 +168,8 @@ def _held(file: OnnxFile, net: nn.Module, example: list[Tensor]) -> tuple[float 
         worst = max(worst, float((a.double() - b.double()).abs().max()) / scale if b.numel() else 0.0)
     if not worst <= CLOSE:
         raise NotCaptured(
-            f"{file.path}: the outputs of the spec and of onnxruntime differ by {worst:.1e} of the largest, and {CLOSE:.0e} is "
-            "what rounding may be: please report this; `--unverified` writes the spec and the weights nonetheless"
+            f"{file.path}: the outputs of the spec and of onnxruntime differ by {worst:.1e} of the largest; {CLOSE:.0e} "
+            "is what rounding may be: please report this; `--unverified` writes the spec and the weights nonetheless"
         )
     return worst, ""
 

@@ -91,7 +91,7 @@ def _whole(kind: str) -> Any:
 
 
 def _pad(node: OnnxNode, x: list[Any]) -> Any:
-    amounts = [int(n) for n in (node.attributes.get("pads") if len(x) < 2 else numbers(x[1]))]
+    amounts = [int(n) for n in (node.attributes["pads"] if len(x) < 2 else numbers(x[1]))]
     value = 0.0 if len(x) < 3 or x[2] is None else float(numbers(x[2])[0])
     rank = x[0].ndim
     axes = list(range(rank)) if len(x) < 4 or x[3] is None else [int(n) % rank for n in numbers(x[3])]

@@ -131,7 +131,7 @@ def _gather(node: OnnxNode, x: list[Any]) -> Any:
     if where.ndim == 0:
         return x[0].select(axis, int(where))
     index: list[Any] = [slice(None)] * x[0].ndim
-    places: list[int] = where.reshape(-1).tolist()
+    places: list[int] = numbers(where)
     if where.ndim == 1 and len(places) and places == list(range(places[0], places[0] + len(places))) and places[0] >= 0:
         index[axis] = slice(places[0], places[-1] + 1)
         return x[0][tuple(index)]
@@ -200,6 +200,10 @@ def sizes_of(node: OnnxNode, x: list[Any]) -> Any:
     return torch.tensor(sizes[slice(node.attributes.get("start", 0), node.attributes.get("end"))], dtype=torch.int64)
 
 
+def _count(_: OnnxNode, x: list[Any]) -> Any:
+    return torch.tensor(x[0].numel())
+
+
 MOVES: Final[dict[str, Any]] = {
     "Concat": _concat,
     "Constant": _constant,
@@ -210,7 +214,7 @@ MOVES: Final[dict[str, Any]] = {
     "Range": _range,
     "Reshape": reshape,
     "Shape": sizes_of,
-    "Size": lambda _, x: torch.tensor(x[0].numel()),
+    "Size": _count,
     "Slice": _slice,
     "Split": _split,
     "Squeeze": _squeeze,

@@ -115,6 +115,11 @@ def _gelu(node: OnnxNode, x: list[Any]) -> Any:
     return F.gelu(x[0], approximate=node.attributes.get("approximate", "none"))
 
 
+def _vector_norm(x: Tensor, axes: list[int], keep: bool) -> Tensor:
+    linalg: Any = torch.linalg
+    return linalg.vector_norm(x, dim=axes, keepdim=keep)
+
+
 def _reduction(function: Callable[..., Tensor]) -> Operator:
     def compute(node: OnnxNode, x: list[Any]) -> Any:
         axes = node.attributes.get("axes") if len(x) < 2 or x[1] is None else numbers(x[1])
@@ -215,12 +220,12 @@ OPERATORS: Final[dict[str, Operator]] = {
     "Or": _of_two(torch.logical_or),
     "Pow": _of_two(_power),
     "Reciprocal": _unary(torch.reciprocal),
-    "ReduceL2": _reduction(lambda x, axes, keep: torch.linalg.vector_norm(x, dim=axes, keepdim=keep)),
-    "ReduceMax": _reduction(lambda x, axes, keep: torch.amax(x, axes, keep)),
-    "ReduceMean": _reduction(lambda x, axes, keep: torch.mean(x, axes, keep)),
-    "ReduceMin": _reduction(lambda x, axes, keep: torch.amin(x, axes, keep)),
+    "ReduceL2": _reduction(_vector_norm),
+    "ReduceMax": _reduction(torch.amax),
+    "ReduceMean": _reduction(torch.mean),
+    "ReduceMin": _reduction(torch.amin),
     "ReduceProd": _reduction(_product),
-    "ReduceSum": _reduction(lambda x, axes, keep: torch.sum(x, axes, keep)),
+    "ReduceSum": _reduction(torch.sum),
     "Relu": _unary(F.relu),
     "Selu": lambda node, x: _selu(node, x[0]),
     "Sigmoid": _unary(torch.sigmoid),

@@ -48,7 +48,8 @@ def _path_of(step: OnnxStep, count: Counter[str], inside: set[str]) -> str:
 
 
 _OWN_NAMES: Final = {
-    "BatchNormalization": "norm", "Gather": "embedding", "Gemm": "linear", "MatMul": "linear", "LayerNormalization": "norm",
+    "BatchNormalization": "norm", "Gather": "embedding", "Gemm": "linear", "LayerNormalization": "norm",
+    "MatMul": "linear",
 }  # fmt: skip
 
 

@@ -62,7 +62,7 @@ class OnnxInput:
     sizes: list[int | str | None]
     dtype: torch.dtype
     is_cast: bool = False
-    """Whether these are integers that are only read as floats, such as the bytes of a picture: a spec takes the floats."""
+    """Whether these are integers that are only read as floats, as the bytes of a picture: a spec takes the floats."""
 
 
 @dataclass(eq=False)
@@ -104,10 +104,11 @@ def read_onnx(path: Path) -> OnnxFile:
     """
     try:
         import onnx  # only this needs it
-        from onnx import checker  # noqa: F401  # a part of the package that another `onnx` would lack
+        from onnx import numpy_helper  # a part of the package that another `onnx` would lack
     except ModuleNotFoundError:
         raise MissingExtra(f"reading {path} needs onnx: {install('onnx')}") from None
     library: Any = onnx
+    arrays: Any = numpy_helper
     try:
         size = path.stat().st_size
         if size > LARGEST:
@@ -126,13 +127,14 @@ def read_onnx(path: Path) -> OnnxFile:
         raise NotCaptured(
             f"{path}: this is no ONNX file, or a part of one: {size:,} bytes without a graph that gives anything"
         )
-    return _FileReader(path, library).read(model)
+    return _FileReader(path, library, arrays).read(model)
 
 
 class _FileReader:
-    def __init__(self, path: Path, library: Any) -> None:
+    def __init__(self, path: Path, library: Any, arrays: Any) -> None:
         self._path = path
         self._library = library
+        self._arrays = arrays
         self._outside = 0
         """Bytes that were read from files beside."""
         self._beside: dict[Path, int] = {}
@@ -156,7 +158,9 @@ class _FileReader:
         inputs = [self._input(one) for one in given]
         for one in inputs:
             readers = [node for node in nodes if one.name in node.inputs]
-            floats = all(node.op == "Cast" and dtype_read(node.attributes.get("to", 0)) == torch.float32 for node in readers)
+            floats = all(
+                node.op == "Cast" and dtype_read(node.attributes.get("to", 0)) == torch.float32 for node in readers
+            )
             one.is_cast = one.dtype == torch.int64 and bool(readers) and floats
         outputs = [one.name for one in graph.output]
         return OnnxFile(path, opset, inputs, outputs, nodes, constants, model, metadata)
@@ -167,7 +171,8 @@ class _FileReader:
         first, last = OPSETS
         if not first <= version <= last:
             raise NotCaptured(
-                f"{self._path}: version {version} of ONNX's operators, and {first} to {last} are read; `opset_version=18` "
+                f"{self._path}: version {version} of ONNX's operators, and {first} to {last} are read; "
+                "`opset_version=18` "
                 "of `torch.onnx.export`, or `onnx.version_converter`, writes one of them"
             )
         return int(version)
@@ -225,9 +230,9 @@ class _FileReader:
                 f"{self._path}: {what} has {prod(dims):,} numbers by its sizes {dims}, and {count:,} are there"
             )
         try:
-            array = self._library.numpy_helper.to_array(one)
+            array = self._arrays.to_array(one)
             kind = "float32" if dtype == torch.float32 else "bool" if dtype == torch.bool else "int64"
-            return torch.from_numpy(array.astype(kind).copy())
+            return torch.as_tensor(array.astype(kind).copy())
         except (ValueError, TypeError, OverflowError) as error:
             raise NotCaptured(f"{self._path}: {what} cannot be read: {error}") from None
 
@@ -238,7 +243,7 @@ class _FileReader:
         file = self._path.parent / location
         if Path(location).name != location or location in ("", ".", "..") or re.search(r"[\\\0:]", location):
             raise NotCaptured(
-                f"{self._path}: {what} is in {location[:200]!r}: numbers are read from files in the same directory alone"
+                f"{self._path}: {what} is in {location[:200]!r}: numbers come from files in the same directory alone"
             )
         try:
             if file.resolve().parent != self._path.parent.resolve() or not stat.S_ISREG(file.stat().st_mode):
@@ -315,7 +320,7 @@ def _texts(model: Any) -> Iterator[Any]:
 
 
 def _scope(name: str, noted: dict[str, str]) -> tuple[str, dict[str, str]]:
-    """The path of the module that a node is in, and its classes: of metadata, or of the name `/layer1/layer1.0/Conv`."""
+    """The path of the module that a node is in, and classes: of metadata, or of the name `/layer1/layer1.0/Conv`."""
     scopes = re.findall(r"'([^']*)'", noted.get("pkg.torch.onnx.name_scopes", ""))
     if scopes:
         classes = re.findall(r"'([^']*)'", noted.get("pkg.torch.onnx.class_hierarchy", ""))

@@ -1,4 +1,4 @@
-"""Operators behind a transpose are put in front of it where that is the same: what is turned back need not be turned."""
+"""Operators behind a transpose are put in front of it where that is the same: what is turned back stays as it is."""
 
 from __future__ import annotations
 
@@ -12,8 +12,40 @@ from netspec.capture.onnx.reading import OnnxNode
 from netspec.capture.onnx.values import KnownNumbers, numbers
 
 _EACH: Final = frozenset(
-    "Abs Add Celu Clip Cos Div Elu Erf Exp Gelu HardSigmoid HardSwish LeakyRelu Log Max Min Mish Mul Neg Pow Reciprocal Relu "
-    "Selu Sigmoid Silu Sin Softplus Softsign Sqrt Sub Swish Tanh".split()
+    (
+        "Abs",
+        "Add",
+        "Celu",
+        "Clip",
+        "Cos",
+        "Div",
+        "Elu",
+        "Erf",
+        "Exp",
+        "Gelu",
+        "HardSigmoid",
+        "HardSwish",
+        "LeakyRelu",
+        "Log",
+        "Max",
+        "Min",
+        "Mish",
+        "Mul",
+        "Neg",
+        "Pow",
+        "Reciprocal",
+        "Relu",
+        "Selu",
+        "Sigmoid",
+        "Silu",
+        "Sin",
+        "Softplus",
+        "Softsign",
+        "Sqrt",
+        "Sub",
+        "Swish",
+        "Tanh",
+    )  # fmt: skip
 )
 """Operators of each value alone, or of two at the same place."""
 
@@ -40,7 +72,7 @@ def unturned(
     if node.op in _EACH and all(_is_number(values[name][0]) for name in node.inputs if name and name not in own):
         return replace(node, inputs=inputs), order
     if node.op == "Concat" and len(own) == len(inputs):
-        axis = order[node.attributes["axis"]]
+        axis = order[int(node.attributes["axis"])]
         return replace(node, inputs=inputs, attributes={"axis": axis}), order
     if node.op in ("ReduceMean", "ReduceMax", "ReduceMin", "ReduceSum"):
         return _reduced(node, inputs, order, values)
@@ -54,7 +86,9 @@ def _is_number(value: Any) -> bool:
 def _reduced(
     node: OnnxNode, inputs: list[str], order: tuple[int, ...], values: Mapping[str, list[Any]]
 ) -> tuple[OnnxNode, tuple[int, ...] | None] | None:
-    axes = node.attributes.get("axes") or (numbers(values[node.inputs[1]][0]) if len(node.inputs) > 1 else [])
+    axes: list[int] = node.attributes.get("axes") or (
+        numbers(values[node.inputs[1]][0]) if len(node.inputs) > 1 else []
+    )
     if not axes:
         return None
     found = [order[axis] for axis in axes]

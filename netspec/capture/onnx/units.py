@@ -28,8 +28,29 @@ _UNITS: Final[list[tuple[str, dict[str, Any], Callable[[Tensor], Tensor]]]] = [
 """What may be spelled out: the operator, its attributes, and what it computes."""
 
 _BY_VALUE: Final = frozenset(
-    "Abs Add Clip Div Erf Exp HardSigmoid Identity Log Max Min Mul Neg Pow Reciprocal Relu Sigmoid Softplus Sqrt Sub "
-    "Tanh".split()
+    (
+        "Abs",
+        "Add",
+        "Clip",
+        "Div",
+        "Erf",
+        "Exp",
+        "HardSigmoid",
+        "Identity",
+        "Log",
+        "Max",
+        "Min",
+        "Mul",
+        "Neg",
+        "Pow",
+        "Reciprocal",
+        "Relu",
+        "Sigmoid",
+        "Softplus",
+        "Sqrt",
+        "Sub",
+        "Tanh",
+    )  # fmt: skip
 )
 _SEEDS: Final = frozenset(("Clip", "Erf", "Exp", "HardSigmoid", "Min", "Relu", "Sigmoid", "Softplus", "Tanh"))
 """Operators of which one is in each of them."""
@@ -100,11 +121,11 @@ class _Spelled:
                     None if not name else values[name] if name in values else self.constants[name]
                     for name in node.inputs
                 ]
-                given = [g.double() if isinstance(g, Tensor) and g.is_floating_point() else g for g in given]
+                given = [g.double() if g is not None and g.is_floating_point() else g for g in given]
                 values[node.outputs[0]] = OPERATORS[node.op](node, given)
         except (NoForm, RuntimeError, IndexError, TypeError, KeyError, ValueError, ArithmeticError):
             return None
-        found = values[self.nodes[inside[-1]].outputs[0]]
+        found: Any = values[self.nodes[inside[-1]].outputs[0]]
         return found if isinstance(found, Tensor) and found.shape == x.shape else None
 
 

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import struct
+from contextlib import AbstractContextManager
 from typing import Any, Final
 
 import torch
 from torch import Tensor
 
 from netspec.capture.lowering import NoForm
+
+
+def untraced() -> AbstractContextManager[None]:
+    """What is computed in here is no computation of the network's."""
+    inner: Any = torch._C  # pyright: ignore[reportPrivateUsage]  # torch documents this door alone
+    return inner.DisableTorchFunction()
 
 
 class KnownNumbers:
@@ -20,14 +27,22 @@ class KnownNumbers:
         self.tensor = tensor
 
 
+def in_a_tuple(found: Any) -> tuple[Any, ...]:
+    """What an operator gives, one value or several, as several."""
+    if not isinstance(found, tuple):
+        return (found,)
+    several: Any = found  # pyright: ignore[reportUnknownVariableType]  # any values
+    return tuple(several)
+
+
 def numbers(value: Any) -> list[Any]:
     """The numbers of a value as a list.
 
     Raises:
         NoForm: an input decides them.
     """
-    found: Any = plain(value).reshape(-1).tolist()
-    return found
+    listed: Any = plain(value).reshape(-1)
+    return list(listed.tolist())
 
 
 def plain(value: Any) -> Tensor:
@@ -51,7 +66,7 @@ def beside(value: Any, other: Any) -> Any:
     if known.numel() == 1 and known.dtype != torch.bool and known.ndim <= getattr(other, "ndim", 0):
         return exact(known.reshape(()).item())
     if isinstance(other, Tensor):
-        with torch._C.DisableTorchFunction():  # no computation of the network's
+        with untraced():
             dtype = other.dtype if known.is_floating_point() and other.is_floating_point() else known.dtype
             return known.to(device=other.device, dtype=dtype)
     return known

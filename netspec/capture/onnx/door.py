@@ -168,7 +168,7 @@ def _held(file: OnnxFile, net: nn.Module, example: list[Tensor]) -> tuple[float 
         worst = max(worst, float((a.double() - b.double()).abs().max()) / scale if b.numel() else 0.0)
     if not worst <= CLOSE:
         raise NotCaptured(
-            f"{file.path}: the outputs of the spec and of onnxruntime differ by {worst:.1e} of the largest; {CLOSE:.0e} "
+            f"{file.path}: the outputs of the spec and of onnxruntime differ by {worst:.1e}; {CLOSE:.0e} "
             "is what rounding may be: please report this; `--unverified` writes the spec and the weights nonetheless"
         )
     return worst, ""

@@ -45,7 +45,7 @@ _EACH: Final = frozenset(
         "Sub",
         "Swish",
         "Tanh",
-    )  # fmt: skip
+    )
 )
 """Operators of each value alone, or of two at the same place."""
 

@@ -50,7 +50,7 @@ _BY_VALUE: Final = frozenset(
         "Sqrt",
         "Sub",
         "Tanh",
-    )  # fmt: skip
+    )
 )
 _SEEDS: Final = frozenset(("Clip", "Erf", "Exp", "HardSigmoid", "Min", "Relu", "Sigmoid", "Softplus", "Tanh"))
 """Operators of which one is in each of them."""

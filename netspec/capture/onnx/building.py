@@ -24,7 +24,7 @@ from netspec.capture.onnx.program import OnnxNetwork, OnnxStep, computed, networ
 from netspec.capture.onnx.reading import OnnxFile, OnnxNode, dtype_read
 from netspec.capture.onnx.turning import TurnedValue, unturned
 from netspec.capture.onnx.units import folded_units
-from netspec.capture.onnx.values import KnownNumbers, in_a_tuple, numbers
+from netspec.capture.onnx.values import KnownNumbers, in_a_tuple, numbers, plain
 
 _BATCHES: Final = (2, 3, 5)
 _MOST: Final = 2**28
@@ -160,7 +160,7 @@ class _Building:
         for at, (name, each) in enumerate(zip(node.inputs, given, strict=True)):
             if self._meets(node, at, name, each):
                 self.parameters[name] = self.origins[name]
-                given[at] = [each[0].tensor.to("meta")] * len(_BATCHES)
+                given[at] = [plain(each[0]).to("meta")] * len(_BATCHES)
                 takes.append(name)
             else:
                 takes.append(name if isinstance(each[0], Tensor) else self._told(node, each))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -31,6 +33,20 @@ class Place:
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
+
+
+STANDS_AT: ContextVar[Place | None] = ContextVar("STANDS_AT", default=None)
+"""Where what runs now stands, if it is in no program: a node of a file."""
+
+
+@contextmanager
+def standing_at(place: Place) -> Generator[None]:
+    """What is called in here stands at this place."""
+    token = STANDS_AT.set(place)
+    try:
+        yield
+    finally:
+        STANDS_AT.reset(token)
 
 
 @dataclass(eq=False, slots=True)

@@ -12,7 +12,17 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from netspec.capture.graph import NotCaptured, Place, Region, Trace, Traced, TracedCall, values_in, without_unused
+from netspec.capture.graph import (
+    STANDS_AT,
+    NotCaptured,
+    Place,
+    Region,
+    Trace,
+    Traced,
+    TracedCall,
+    values_in,
+    without_unused,
+)
 from netspec.capture.modes import Modes, as_it_was, modes_of, set_mode
 from netspec.capture.own import attends, joined
 from netspec.capture.users import is_users, passing, users_own
@@ -315,7 +325,10 @@ def _values(tree: Any) -> list[Traced]:
 
 
 def _place() -> Place | None:
-    """The innermost line that is neither torch's nor netspec's."""
+    """The innermost line that is neither torch's nor netspec's; of a file's graph, the node."""
+    said = STANDS_AT.get()
+    if said is not None:
+        return said
     frame = inspect.currentframe()
     while frame is not None:
         file = frame.f_code.co_filename

@@ -13,6 +13,7 @@ import click
 from netspec.capture.sources import ModuleSource, module_source, names_in, told_names
 from netspec.cli.files import check_target, is_read, write_atomic
 from netspec.cli.modules import ImportOptions, imported_module, told_of_proof
+from netspec.cli.onnx_files import SUFFIX, import_onnx
 from netspec.diagnostics import UsageError
 from netspec.importing import ImportedKeras, ImportedSpec, NotImportable, from_config, from_keras, from_program
 from netspec.views.describe import count_text
@@ -27,18 +28,20 @@ if TYPE_CHECKING:
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
 @click.option(
     "--input", "inputs", multiple=True, metavar="SIZES",
-    help="Of a module or a text: one example's sizes, `3,224,224`, or `16,int64`; once for each argument.",
+    help="Of a module, a text or an ONNX file: one example's sizes, `3,224,224`, or `16,int64`; once for each input.",
 )  # fmt: skip
-@click.option("--flat", is_flag=True, help="Of a module: say everything once, without blocks and loops.")
-@click.option("--unverified", is_flag=True, help="Of a module: write what one run in eval mode did, without the proof.")
+@click.option(
+    "--flat", is_flag=True, help="Of a module or an ONNX file: say everything once, without blocks and loops."
+)
+@click.option("--unverified", is_flag=True, help="Likewise: write what one run in eval mode did, without the proof.")
 def command(
     source: str, output: str | None, force: bool, inputs: tuple[str, ...], flat: bool, unverified: bool
 ) -> None:
     """Write the spec of the network that SOURCE is.
 
-    SOURCE is a `config.json` of Hugging Face's transformers, a `.keras` file, a module of yours,
-    `package.module:factory` or `file.py:Net`, or a text with a chain of layers in it: `file.py`, a notebook, a page
-    with code.
+    SOURCE is a `config.json` of Hugging Face's transformers, an ONNX file, `model.onnx`, a `.keras` file, a module of
+    yours, `package.module:factory` or `file.py:Net`, or a text with a chain of layers in it: `file.py`, a notebook, a
+    page with code.
 
     The config is read as data, and nothing is fetched; known are BART, BERT, DistilBERT, GPT-2, Llama, Mistral,
     Mixtral, Qwen2, T5, the Vision Transformer and Whisper. What a spec cannot say is an error that names the key.
@@ -48,6 +51,10 @@ def command(
     a Lambda or a class of somebody's own, is an error that names the layer and the key.
 
     A text is read, and nothing in it is run.
+
+    An ONNX file is read as data, with numbers from files of the same directory and no other. Its spec is held against
+    the graph, and with its weights, which are written to FILE with the suffix `.safetensors`, against onnxruntime. What
+    a spec cannot say is an error that names the node.
 
     A module is imported, made and run, in this directory. Its spec is held against it, with random weights, in outputs
     and gradients: without that proof nothing is written. What a spec cannot say is an error that names the line of your
@@ -60,6 +67,10 @@ def command(
         raise UsageError(f"{target} is there already; `--force` writes over it")
     name = None if target is None else target.stem
     program, path = module_source(source), Path(source)
+    if path.suffix.lower() == SUFFIX:
+        options = ImportOptions(inputs, is_flat=flat, is_verified=not unverified)
+        import_onnx(path, options, target, name, force=force)
+        return
     is_text = program is None and path.suffix.lower() in _TEXTS and path.is_file()
     if is_text and not (flat or unverified):
         _from_text(path, inputs, target, name)

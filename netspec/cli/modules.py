@@ -64,11 +64,16 @@ def imported_module(source: ModuleSource, options: ImportOptions, name: str | No
     return ImportedModule(found, given.guess)
 
 
-def told_of_proof(found: FromTorch) -> None:
-    """Say what was proven, and what was not."""
+def told_of_proof(found: FromTorch, what: str = "module") -> None:
+    """Say what was proven, and what was not.
+
+    Args:
+        found: the spec with its proof.
+        what: it was held against.
+    """
     if found.difference is not None:
         click.echo(
-            f"equal to the module in outputs and gradients, {', '.join(found.proven)}: within {found.difference:.0e} "
+            f"equal to the {what} in outputs and gradients, {', '.join(found.proven)}: within {found.difference:.0e} "
             "of the largest value, in 64 bits",
             err=True,
         )

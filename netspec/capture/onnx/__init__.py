@@ -1,0 +1,1 @@
+"""ONNX files: read as data, made into a module of torch's layers, and imported as any module is."""

@@ -23,11 +23,13 @@ class NotCaptured(NetspecError):
 class Place:
     """A line of the user's source."""
 
-    __slots__ = ("file", "line")
+    __slots__ = ("code", "file", "line")
 
-    def __init__(self, file: str, line: int) -> None:
+    def __init__(self, file: str, line: int, code: str | None = None) -> None:
         self.file = file
         self.line = line
+        self.code = code
+        """What stands there, where the file is not to be looked at: only a name that a document gives."""
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"

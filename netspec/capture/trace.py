@@ -14,7 +14,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from netspec.capture.graph import NotCaptured, Place, Region, Trace, Traced, TracedCall, values_in, without_unused
 from netspec.capture.modes import Modes, as_it_was, modes_of, set_mode
-from netspec.capture.users import is_users, passing, users_own
+from netspec.capture.users import TOLD_PLACE, is_users, passing, users_own
 
 _DTYPES: Final = {torch.int64: "int64", torch.bool: "bool"}
 
@@ -285,6 +285,9 @@ def _values(tree: Any) -> list[Traced]:
 
 def _place() -> Place | None:
     """The innermost line that is neither torch's nor netspec's."""
+    known = TOLD_PLACE.get()
+    if known is not None:
+        return known
     frame = inspect.currentframe()
     while frame is not None:
         file = frame.f_code.co_filename

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from traceback import walk_tb
 from types import FrameType, TracebackType
@@ -22,6 +23,9 @@ _LIBRARY: Final = str(Path(os.__file__).parent) + os.sep
 _PASSING: Final[set[tuple[str, str]]] = set()
 """Functions of netspec's, by file and name, that call the user's program: what is raised there is not theirs."""
 
+TOLD_PLACE: Final[ContextVar[Place | None]] = ContextVar("TOLD_PLACE", default=None)
+"""The line of a user's program that runs, where it is read from a file and no frame has it."""
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -30,6 +34,16 @@ def passing(function: F) -> F:
     code = function.__code__
     _PASSING.add((code.co_filename, code.co_name))
     return function
+
+
+@contextmanager
+def told_at(place: Place | None) -> Generator[None]:
+    """What is called in here stands at this line of the user's program."""
+    token = TOLD_PLACE.set(place)
+    try:
+        yield
+    finally:
+        TOLD_PLACE.reset(token)
 
 
 def is_users(file: str) -> bool:

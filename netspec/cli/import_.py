@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from netspec.capture.sources import ModuleSource, module_source, names_in, told_names
+from netspec.cli.exported import SUFFIX, import_exported
 from netspec.cli.files import check_target, is_read, write_atomic
 from netspec.cli.modules import ImportOptions, imported_module, told_of_proof
 from netspec.diagnostics import UsageError
@@ -29,20 +30,28 @@ if TYPE_CHECKING:
     "--input", "inputs", multiple=True, metavar="SIZES",
     help="Of a module or a text: one example's sizes, `3,224,224`, or `16,int64`; once for each argument.",
 )  # fmt: skip
-@click.option("--flat", is_flag=True, help="Of a module: say everything once, without blocks and loops.")
-@click.option("--unverified", is_flag=True, help="Of a module: write what one run in eval mode did, without the proof.")
+@click.option("--flat", is_flag=True, help="Of a module or a program: say everything once, without blocks and loops.")
+@click.option(
+    "--unverified",
+    is_flag=True,
+    help="Of a module or a program: write what one run in eval mode did, without the proof.",
+)
 def command(
     source: str, output: str | None, force: bool, inputs: tuple[str, ...], flat: bool, unverified: bool
 ) -> None:
     """Write the spec of the network that SOURCE is.
 
     SOURCE is a `config.json` of Hugging Face's transformers, a module of yours, `package.module:factory` or
-    `file.py:Net`, or a text with a chain of layers in it: `file.py`, a notebook, a page with code.
+    `file.py:Net`, a program that `torch.export.save` wrote, `net.pt2`, or a text with a chain of layers in it:
+    `file.py`, a notebook, a page with code.
 
     The config is read as data, and nothing is fetched; known are BART, BERT, DistilBERT, GPT-2, Llama, Mistral,
     Mixtral, Qwen2, T5, the Vision Transformer and Whisper. What a spec cannot say is an error that names the key.
 
     A text is read, and nothing in it is run.
+
+    A program of `torch.export` is read as data, too, and what is pickled in it is not. Its spec is proven as that of a
+    module, and the weights are written beside, FILE.safetensors, under the spec's keys.
 
     A module is imported, made and run, in this directory. Its spec is held against it, with random weights, in outputs
     and gradients: without that proof nothing is written. What a spec cannot say is an error that names the line of your
@@ -65,6 +74,10 @@ def command(
     if program is not None:
         options = ImportOptions(inputs, is_flat=flat, is_verified=not unverified)
         _from_module(program, options, target, name, force=force)
+        return
+    if path.suffix.lower() == SUFFIX:
+        options = ImportOptions(inputs, is_flat=flat, is_verified=not unverified)
+        import_exported(path, options, target, name, force=force)
         return
     given = {"--input": bool(inputs) and not is_text, "--flat": flat, "--unverified": unverified}
     for option in (option for option, is_given in given.items() if is_given):

@@ -73,7 +73,8 @@ def _ran(node: ProgramNode, values: dict[str, Any]) -> Any:
         return NUMBERS[node.target](cast("Any", None), given)
     word = operator_of(node.target)
     if word.strip("_") in _SCALED:
-        return given["input"] * (1 - given["p"] / 2) if given["train"] else given["input"]
+        value = given.get("input", given.get("self"))  # in place it is `self`
+        return value * (1 - given["p"] / 2) if given["train"] else value
     share = float(given.get("dropout_p") or 0.0) if word == "scaled_dot_product_attention" else 0.0
     if share:
         given["dropout_p"] = 0.0

@@ -57,10 +57,16 @@ class ProgramNode:
     outputs: tuple[str | None, ...]
     stack: tuple[tuple[str, str], ...]
     """The modules that it is called in, outermost first: the path of each and its class."""
-    place: Place | None
+    frames: tuple[tuple[str, int, str], ...]
+    """The lines of the user's program that it comes from, outermost first: the file, the number, what stands there."""
     where: str
     """In the file."""
     reads: list[str] = field(default_factory=list[str])
+
+    @property
+    def place(self) -> Place | None:
+        """The innermost of those lines: no file is looked at."""
+        return Place(*self.frames[-1]) if self.frames else None
 
     def told(self) -> str:
         """The place in front of what is told of it: the user's line, or that in the file."""
@@ -207,11 +213,10 @@ def _node(given: JsonField) -> ProgramNode:
     metadata = given.get("metadata")
     trace = None if metadata is None else metadata.get("stack_trace")
     modules = None if metadata is None else metadata.get("nn_module_stack")
-    place = None if trace is None else _place(trace.text())
     reads: list[str] = []
     node = ProgramNode(
-        target.removeprefix("torch.ops."), {}, (), _stack("" if modules is None else modules.text()), place,
-        given.place, reads,
+        target.removeprefix("torch.ops."), {}, (), _stack("" if modules is None else modules.text()),
+        _frames("" if trace is None else trace.text()), given.place, reads,
     )  # fmt: skip
     if "higher_order" in target:
         raise NotCaptured(
@@ -342,10 +347,10 @@ def read_meta(given: JsonField) -> TensorMeta:
 _FRAME: Final = re.compile(r'^\s*File "([^"\n]{1,1000})", line (\d{1,9})[^\n]*(?:\n    ([^\n]*))?', re.MULTILINE)
 
 
-def _place(trace: str) -> Place | None:
-    """The innermost line that is not torch's own, with the code that stood there: no file is looked at."""
-    frames = [found for found in _FRAME.findall(trace) if "/torch/nn/" not in found[0].replace("\\", "/")]
-    return Place(frames[-1][0], int(frames[-1][1]), frames[-1][2]) if frames else None
+def _frames(trace: str) -> tuple[tuple[str, int, str], ...]:
+    """The lines that are neither torch's own nor of what torch wrote."""
+    found = ((file, int(line), code) for file, line, code in _FRAME.findall(trace) if not file.startswith("<"))
+    return tuple(frame for frame in found if "/torch/nn/" not in frame[0].replace("\\", "/"))
 
 
 def _stack(text: str) -> tuple[tuple[str, str], ...]:

@@ -22,6 +22,8 @@ class RegionDraft:
     path: str
     """With `@1` behind it where it is the second call."""
     kind: str
+    around: int = 0
+    """How many of the modules around it have a `forward` that is not torch's own."""
     items: list[ProgramNode | RegionDraft] = field(default_factory=list["ProgramNode | RegionDraft"])
 
     def nodes(self) -> Iterator[ProgramNode]:
@@ -39,8 +41,14 @@ class RegionDraft:
 
     @property
     def place(self) -> Place | None:
-        """Of its first node that has one."""
-        return next((node.place for node in self.nodes() if node.place is not None), None)
+        """Where it is called: a line that all of its nodes come from, the innermost one of those around it."""
+        frames = [node.frames for node in self.nodes() if node.frames]
+        shared: tuple[str, int, str] | None = None
+        for i, together in enumerate(zip(*frames, strict=False)):
+            if len(set(together)) > 1 or i == max(self.around, 1):
+                break
+            shared = together[0]
+        return None if shared is None else Place(*shared)
 
 
 def drafted(graph: ExportedGraph) -> RegionDraft:
@@ -70,7 +78,8 @@ def drafted(graph: ExportedGraph) -> RegionDraft:
             same += 1
         del opened[same + 1 :]
         for path, kind in wanted[same:]:
-            part = RegionDraft(path, kind)
+            above = opened[-1].around + (not opened[-1].kind.startswith("torch.nn."))
+            part = RegionDraft(path, kind, above)
             opened[-1].items.append(part)
             opened.append(part)
         opened[-1].items.append(node)

@@ -27,7 +27,7 @@ def _same(run: StepRun, given: dict[str, Any]) -> Any:
 
 def _dropout(function: Callable[..., Tensor]) -> Special:
     def compute(run: StepRun, given: dict[str, Any]) -> Any:
-        return function(given["input"], given["p"], run.mode(given.get("train", True)))
+        return function(_same(run, given), given["p"], run.mode(given.get("train", True)))
 
     return compute
 

@@ -80,9 +80,7 @@ def test_the_spec_with_its_weights_is_the_module(tmp_path: Path, name: str, deco
 
 @pytest.mark.parametrize("decomposed", [False, True], ids=["whole", "decomposed"])
 @pytest.mark.parametrize("name", ["alexnet", "unet", "encoder", "two inputs"])
-def test_a_program_in_training_mode_has_its_dropout_and_its_norms(
-    tmp_path: Path, name: str, decomposed: bool
-) -> None:
+def test_a_program_in_training_mode_has_its_dropout_and_its_norms(tmp_path: Path, name: str, decomposed: bool) -> None:
     make, given = NETWORKS[name]
     torch.manual_seed(0)
     module, example = make().train(), given()
@@ -122,7 +120,10 @@ def test_tied_weights_stay_tied_and_keep_both_keys(tmp_path: Path) -> None:
 def test_frozen_parameters_are_frozen(tmp_path: Path) -> None:
     module = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
     module[0].requires_grad_(False)
-    assert "- {Linear: 8, freeze: true}" in from_exported(saved(tmp_path / "net.pt2", module, torch.randn(3, 4))).found.text
+    assert (
+        "- {Linear: 8, freeze: true}"
+        in from_exported(saved(tmp_path / "net.pt2", module, torch.randn(3, 4))).found.text
+    )
 
 
 class Chooses(nn.Module):

@@ -41,7 +41,8 @@ def composite_made(
         for name, held in graph.held.items()
         if held.key.startswith(f"{path}.") and name in graph.tensors
     }
-    return None if read is None else read(graph, path, nodes, inputs, outputs, sizes)
+    tensors = [name for name in inputs if name in graph.tensors]  # sizes are those of the tensors
+    return None if read is None else read(graph, path, nodes, tensors, outputs, sizes)
 
 
 Sizes = dict[str, tuple[int, ...]]

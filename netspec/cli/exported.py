@@ -37,8 +37,6 @@ def import_exported(path: Path, options: ImportOptions, target: Path | None, nam
                 f"{weights} is there already, and the weights would be written to it; `--force` writes over it"
             )
     try:
-        from safetensors.torch import save
-
         from netspec.capture.exported.importing import from_exported
     except ModuleNotFoundError as error:
         if error.name not in ("torch", "torchvision", "safetensors"):
@@ -51,7 +49,7 @@ def import_exported(path: Path, options: ImportOptions, target: Path | None, nam
     if target is None or weights is None:
         click.echo(found.found.text, nl=False)
     else:
-        write_atomic(weights, save(found.weights))
+        write_atomic(weights, found.saved())
         write_atomic(target, found.found.text)
     params = found.found.net.params
     assert isinstance(params, int)

@@ -37,10 +37,10 @@ def built(graph: ExportedGraph, batch: int) -> ExportedRoot:
     Raises:
         NotCaptured: it has an operator that no spec says, or names that no module has.
     """
-    return _Builder(graph, batch).run()
+    return _RootBuilder(graph, batch).run()
 
 
-class _Builder:
+class _RootBuilder:
     def __init__(self, graph: ExportedGraph, batch: int) -> None:
         self.graph = graph
         self.around = ValuesAround(graph)

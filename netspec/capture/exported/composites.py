@@ -14,7 +14,7 @@ from torch import nn
 
 from netspec.capture.exported.functional import operator_of
 from netspec.capture.exported.layers import MadeLayer
-from netspec.capture.exported.program import ExportedGraph, Named, ProgramNode
+from netspec.capture.exported.program import ExportedGraph, ProgramNode, ValueName
 
 
 def composite_made(
@@ -91,7 +91,7 @@ def _attention(
         batch_first=_batch_first(graph, nodes, inputs[0]),
     )  # fmt: skip
     given = [*inputs, *[inputs[-1]] * (3 - len(inputs))]
-    return MadeLayer(path, layer, tuple(map(Named, given)), (outputs[0], None))
+    return MadeLayer(path, layer, tuple(map(ValueName, given)), (outputs[0], None))
 
 
 def _sizes(graph: ExportedGraph, name: str | None) -> tuple[int, ...]:
@@ -135,12 +135,12 @@ _WHOLE: Final = frozenset(("lstm", "gru", "rnn_tanh", "rnn_relu"))
 def _given(nodes: Sequence[ProgramNode], whole: ProgramNode | None, inputs: Sequence[str]) -> tuple[Any, ...] | None:
     """What a recurrent layer is given: the sequence, and the states where they are not zeros."""
     if len(inputs) == 1:
-        return (Named(inputs[0]),)
+        return (ValueName(inputs[0]),)
     if whole is None:
         return None
     state: Any = whole.args.get("hx")
     states = cast("list[Any]", state) if isinstance(state, list) else [state]
-    names = {each.name for each in states if isinstance(each, Named)}
+    names = {each.name for each in states if isinstance(each, ValueName)}
     given = tuple(states) if isinstance(state, list) else state
     return (whole.args["input"], given) if names <= set(inputs) else None
 

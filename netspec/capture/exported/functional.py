@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from netspec.capture.exported.program import ExportedGraph, Named, ProgramNode
+from netspec.capture.exported.program import ExportedGraph, ProgramNode, ValueName
 from netspec.capture.graph import NotCaptured
 
 _VIEWS: Final = frozenset(
@@ -56,11 +56,11 @@ def _renamed(graph: ExportedGraph) -> None:
     for i, node in enumerate(graph.nodes):
         word = operator_of(node.target)
         target = node.args.get("self", node.args.get("input"))
-        if word in _VIEWS and isinstance(target, Named):
+        if word in _VIEWS and isinstance(target, ValueName):
             for name in node.outputs:
                 if name is not None:
                     joined(name, target.name)
-        elif _is_in_place(word) and isinstance(target, Named) and len(node.outputs) == 1:
+        elif _is_in_place(word) and isinstance(target, ValueName) and len(node.outputs) == 1:
             if word not in _SAME:
                 _check_alone(node, target.name, sharing.get(base.get(target.name, target.name), []), last, i)
                 if target.name in graph.inputs or graph.held.get(target.name, _NOTHING).kind == "parameter":
@@ -103,8 +103,8 @@ def _check_alone(node: ProgramNode, name: str, others: Iterable[str], last: dict
 
 def _rename(node: ProgramNode, now: dict[str, str]) -> None:
     def renamed(value: Any) -> Any:
-        if isinstance(value, Named):
-            return Named(now.get(value.name, value.name))
+        if isinstance(value, ValueName):
+            return ValueName(now.get(value.name, value.name))
         if isinstance(value, list):
             return [renamed(each) for each in value]  # pyright: ignore[reportUnknownVariableType]  # any arguments
         return value

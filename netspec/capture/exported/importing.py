@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import torch
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from netspec.capture.exported.archive import ExportedArchive, opened
@@ -17,7 +18,7 @@ from netspec.capture.exported.linears import with_linears
 from netspec.capture.exported.literal import literally
 from netspec.capture.exported.numbers import ArchiveNumbers
 from netspec.capture.exported.parts import ExportedRoot, floats_of
-from netspec.capture.exported.program import ExportedGraph, Named, ProgramNode, read_graph
+from netspec.capture.exported.program import ExportedGraph, ProgramNode, ValueName, read_graph
 from netspec.capture.exported.steps import DTYPES, BatchPlan
 from netspec.capture.graph import NotCaptured
 from netspec.capture.importing import FromTorch, from_torch
@@ -38,6 +39,10 @@ class ImportedProgram(NamedTuple):
     """The largest of the outputs with these weights, as a share of the largest value; that of the program's own
     steps."""
     notes: tuple[str, ...]
+
+    def saved(self) -> bytes:
+        """The weights as a file."""
+        return save(self.weights)
 
 
 def from_exported(
@@ -124,8 +129,8 @@ def _renamed(graph: ExportedGraph, node: ProgramNode, names: Sequence[str]) -> N
     if own is None:
         return
     for key, value in node.args.items():
-        if isinstance(value, Named) and value.name in names:
-            node.args[key] = Named(own)
+        if isinstance(value, ValueName) and value.name in names:
+            node.args[key] = ValueName(own)
     node.reads = [own if name in names else name for name in node.reads]
 
 
@@ -172,7 +177,7 @@ def _example(graph: ExportedGraph) -> list[Tensor]:
     tables = [
         graph.tensors[node.args["weight"].name].sizes[0]
         for node in graph.nodes
-        if node.target == "aten.embedding.default" and isinstance(node.args.get("weight"), Named)
+        if node.target == "aten.embedding.default" and isinstance(node.args.get("weight"), ValueName)
     ]
     found: list[Tensor] = []
     for name in graph.inputs:

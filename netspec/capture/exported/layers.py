@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from torch import nn
 
-from netspec.capture.exported.program import ExportedGraph, Named, ProgramNode
+from netspec.capture.exported.program import ExportedGraph, ProgramNode, ValueName
 
 
 class MadeLayer(NamedTuple):
@@ -31,7 +31,7 @@ def prefix_of(graph: ExportedGraph, given: dict[str, Any]) -> str | None:
     for own, value in given.items():
         if value is None:
             continue
-        held = graph.held.get(value.name) if isinstance(value, Named) else None
+        held = graph.held.get(value.name) if isinstance(value, ValueName) else None
         if held is None or held.kind == "constant" or held.key.rpartition(".")[2] != own:
             return None
         found.add(held.key.rpartition(".")[0])
@@ -61,7 +61,7 @@ def is_training(graph: ExportedGraph) -> bool:
     return any(node.args.get("training") is True or node.args.get("train") is True for node in graph.nodes)
 
 
-def _rank(graph: ExportedGraph, value: Named) -> int:
+def _rank(graph: ExportedGraph, value: ValueName) -> int:
     return len(graph.tensors[value.name].sizes)
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from math import prod
 
 from netspec.capture.exported.functional import operator_of
-from netspec.capture.exported.program import ExportedGraph, Named, ProgramNode
+from netspec.capture.exported.program import ExportedGraph, ProgramNode, ValueName
 
 
 def with_linears(graph: ExportedGraph) -> None:
@@ -29,11 +29,11 @@ def with_linears(graph: ExportedGraph) -> None:
 
 def _replaced(node: ProgramNode, same: dict[str, str]) -> None:
     for name, value in node.args.items():
-        if isinstance(value, Named) and value.name in same:
-            node.args[name] = Named(same[value.name])
+        if isinstance(value, ValueName) and value.name in same:
+            node.args[name] = ValueName(same[value.name])
         elif isinstance(value, list):
             node.args[name] = [  # pyright: ignore[reportUnknownVariableType]  # any arguments
-                Named(same.get(each.name, each.name)) if isinstance(each, Named) else each
+                ValueName(same.get(each.name, each.name)) if isinstance(each, ValueName) else each
                 for each in value  # pyright: ignore[reportUnknownVariableType]  # as above
             ]
     node.reads = [same.get(name, name) for name in node.reads]
@@ -41,7 +41,7 @@ def _replaced(node: ProgramNode, same: dict[str, str]) -> None:
 
 def _weight(graph: ExportedGraph, makers: dict[str, ProgramNode], value: object) -> str | None:
     """The parameter whose transpose a value is, perhaps repeated along other axes in front."""
-    while isinstance(value, Named):
+    while isinstance(value, ValueName):
         node = makers.get(value.name)
         if node is None:
             return None
@@ -49,10 +49,10 @@ def _weight(graph: ExportedGraph, makers: dict[str, ProgramNode], value: object)
         word = operator_of(node.target)
         is_turned = word == "t" or (word == "permute" and node.args.get("dims") == [1, 0])
         is_turned = is_turned or (word == "transpose" and {node.args.get("dim0"), node.args.get("dim1")} == {0, 1})
-        if is_turned and isinstance(source, Named):
+        if is_turned and isinstance(source, ValueName):
             held = graph.held.get(source.name)
             return source.name if held is not None and len(graph.tensors[source.name].sizes) == 2 else None
-        if word not in ("expand", "view", "_unsafe_view") or not isinstance(source, Named):
+        if word not in ("expand", "view", "_unsafe_view") or not isinstance(source, ValueName):
             return None
         if graph.tensors[value.name].sizes[-2:] != graph.tensors[source.name].sizes[-2:]:
             return None
@@ -68,15 +68,15 @@ def _of_product(graph: ExportedGraph, makers: dict[str, ProgramNode], node: Prog
     given, bias = node.args.get("mat1" if word == "addmm" else "self"), None
     if word == "addmm":
         bias = node.args.get("self")
-        if not isinstance(bias, Named) or bias.name not in graph.held or len(graph.tensors[bias.name].sizes) != 1:
+        if not isinstance(bias, ValueName) or bias.name not in graph.held or len(graph.tensors[bias.name].sizes) != 1:
             return
-    if weight is not None and isinstance(given, Named):
+    if weight is not None and isinstance(given, ValueName):
         _linear(node, given, weight, bias)
 
 
-def _linear(node: ProgramNode, given: Named, weight: str, bias: Named | None) -> None:
+def _linear(node: ProgramNode, given: ValueName, weight: str, bias: ValueName | None) -> None:
     node.target = "aten.linear.default"
-    node.args = {"input": given, "weight": Named(weight), "bias": bias}
+    node.args = {"input": given, "weight": ValueName(weight), "bias": bias}
     node.reads = [given.name, weight, *([bias.name] if bias is not None else [])]
 
 
@@ -87,13 +87,13 @@ def _is_linear(node: ProgramNode | None) -> bool:
 def _with_bias(graph: ExportedGraph, makers: dict[str, ProgramNode], counts: Counter[str], node: ProgramNode) -> None:
     """A bias that is added to what a product gives, behind a view: it goes into the layer."""
     left, bias = node.args.get("self"), node.args.get("other")
-    if node.target != "aten.add.Tensor" or not isinstance(left, Named) or not isinstance(bias, Named):
+    if node.target != "aten.add.Tensor" or not isinstance(left, ValueName) or not isinstance(bias, ValueName):
         return
     if bias.name not in graph.held or counts[left.name] != 1 or node.args.get("alpha", 1) != 1:
         return
     view = makers.get(left.name)
     source = None if view is None else view.args.get("self")
-    if view is None or operator_of(view.target) not in ("view", "_unsafe_view") or not isinstance(source, Named):
+    if view is None or operator_of(view.target) not in ("view", "_unsafe_view") or not isinstance(source, ValueName):
         return
     linear = makers.get(source.name)
     if linear is None or not _is_linear(linear) or linear.args["bias"] is not None or counts[source.name] != 1:
@@ -110,7 +110,7 @@ def _without_matrix(
 ) -> None:
     """`view(linear(view(x)))`, whose views merge the axes in front and cut them again."""
     source = node.args.get("self")
-    if operator_of(node.target) not in ("view", "_unsafe_view") or not isinstance(source, Named):
+    if operator_of(node.target) not in ("view", "_unsafe_view") or not isinstance(source, ValueName):
         return
     linear = makers.get(source.name)
     if linear is None or not _is_linear(linear) or counts[source.name] != 1 or node.outputs[0] is None:
@@ -119,7 +119,7 @@ def _without_matrix(
     base = None if view is None else view.args.get("self")
     if view is None or operator_of(view.target) not in ("view", "_unsafe_view", "reshape"):
         return
-    if not isinstance(base, Named):
+    if not isinstance(base, ValueName):
         return
     before, after = graph.tensors[base.name].sizes, graph.tensors[node.outputs[0]].sizes
     matrix = graph.tensors[linear.args["input"].name].sizes

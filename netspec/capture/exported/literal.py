@@ -14,7 +14,7 @@ from torch import Tensor
 from netspec.capture.exported.functional import operator_of
 from netspec.capture.exported.operators import PLAIN
 from netspec.capture.exported.parts import as_list
-from netspec.capture.exported.program import DtypeArgument, ExportedGraph, Named, ProgramNode
+from netspec.capture.exported.program import DtypeArgument, ExportedGraph, ProgramNode, ValueName
 from netspec.capture.exported.specials import NUMBERS, SPECIAL
 from netspec.capture.exported.steps import DTYPES
 from netspec.capture.graph import NotCaptured
@@ -102,7 +102,7 @@ def _kept(node: ProgramNode, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _resolved(value: Any, values: dict[str, Any]) -> Any:
-    if isinstance(value, Named):
+    if isinstance(value, ValueName):
         return values[value.name]
     if isinstance(value, DtypeArgument):
         found = DTYPES[value.name]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from netspec.capture.exported.operators import PLAIN, UnknownArgument, given_to
-from netspec.capture.exported.program import DtypeArgument, Held, Named, ProgramNode
+from netspec.capture.exported.program import DtypeArgument, HeldTensor, ProgramNode, ValueName
 from netspec.capture.exported.specials import NUMBERS, SPECIAL
 from netspec.capture.exported.steps import DTYPES, BatchPlan, PartStep, ProgramRun, StepRun
 from netspec.capture.graph import NotCaptured, Place
@@ -72,7 +72,7 @@ class ExportedPart(nn.Module):
                 with told_at(step.place):
                     made = run.root.get_submodule(step.path)(*(_resolved(run, each, values) for each in step.args))
                 _named(step.outputs if len(step.outputs) != 1 else step.outputs[0], made, values)
-                _carried(run, [each.name for each in step.args if isinstance(each, Named)], step.outputs)
+                _carried(run, [each.name for each in step.args if isinstance(each, ValueName)], step.outputs)
         return tuple(values[name] for name in call.outputs)
 
 
@@ -103,7 +103,7 @@ class ExportedRoot(ExportedPart):
         self.netspec_example = example
         self.netspec_training = training
         """Whether it was exported in training mode."""
-        self.netspec_held: dict[str, Held] = {}
+        self.netspec_held: dict[str, HeldTensor] = {}
         self.netspec_constants: dict[str, Tensor] = {}
 
     @passing
@@ -200,7 +200,7 @@ def check_known(node: ProgramNode) -> None:
 
 
 def _resolved(run: ProgramRun, value: Any, values: dict[str, Any]) -> Any:
-    if isinstance(value, Named):
+    if isinstance(value, ValueName):
         if value.name in values:
             return values[value.name]
         held = run.root.held(value.name)

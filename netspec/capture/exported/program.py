@@ -21,7 +21,7 @@ _MAJOR: Final = 8
 """The version of that schema."""
 
 
-class Named(NamedTuple):
+class ValueName(NamedTuple):
     """A value of the graph, as an argument."""
 
     name: str
@@ -73,7 +73,7 @@ class ProgramNode:
         return f"{self.place}: " if self.place is not None else f"{self.where}: "
 
 
-class Held(NamedTuple):
+class HeldTensor(NamedTuple):
     """A tensor that the program has."""
 
     key: str
@@ -90,7 +90,7 @@ class ExportedGraph:
     outputs: list[str]
     nodes: list[ProgramNode]
     tensors: dict[str, TensorMeta]
-    held: dict[str, Held]
+    held: dict[str, HeldTensor]
     dialect: str
     torch: str
 
@@ -164,9 +164,9 @@ def _argument_names(program: JsonField) -> list[str]:
     return []
 
 
-def _inputs(signature: JsonField, names: list[str]) -> tuple[list[str], dict[str, Held]]:
+def _inputs(signature: JsonField, names: list[str]) -> tuple[list[str], dict[str, HeldTensor]]:
     inputs: list[str] = []
-    held: dict[str, Held] = {}
+    held: dict[str, HeldTensor] = {}
     for spec in signature.at("input_specs").each():
         kind, given = spec.only()
         if kind == "user_input":
@@ -176,13 +176,13 @@ def _inputs(signature: JsonField, names: list[str]) -> tuple[list[str], dict[str
                 value.wrong(f"the inputs of a spec are tensors, and {told} of the program is none")
             inputs.append(value.at("name").text())
         elif kind == "parameter":
-            held[given.at("arg").at("name").text()] = Held(given.at("parameter_name").text(), "parameter")
+            held[given.at("arg").at("name").text()] = HeldTensor(given.at("parameter_name").text(), "parameter")
         elif kind == "buffer":
             persistent = given.get("persistent")
             is_saved = persistent is None or persistent.truth()
-            held[given.at("arg").at("name").text()] = Held(given.at("buffer_name").text(), "buffer", is_saved)
+            held[given.at("arg").at("name").text()] = HeldTensor(given.at("buffer_name").text(), "buffer", is_saved)
         elif kind == "tensor_constant":
-            held[given.at("arg").at("name").text()] = Held(given.at("tensor_constant_name").text(), "constant")
+            held[given.at("arg").at("name").text()] = HeldTensor(given.at("tensor_constant_name").text(), "constant")
         else:
             given.wrong(f"the program takes what a spec has not, a `{kind}`")
     if not inputs:
@@ -252,17 +252,17 @@ def _symbol(given: JsonField, node: ProgramNode) -> Any:
     form, value = given.only()
     if form == "as_name":
         node.reads.append(value.text())
-        return Named(value.text())
+        return ValueName(value.text())
     return value.truth() if form == "as_bool" else value.number() if form == "as_float" else value.integer()
 
 
-def _tensor(given: JsonField, node: ProgramNode) -> Named:
+def _tensor(given: JsonField, node: ProgramNode) -> ValueName:
     name = given.at("name").text()
     node.reads.append(name)
-    return Named(name)
+    return ValueName(name)
 
 
-def _optional(given: JsonField, node: ProgramNode) -> Named | None:
+def _optional(given: JsonField, node: ProgramNode) -> ValueName | None:
     form, value = given.only()
     return None if form == "as_none" else _tensor(value, node)
 

@@ -96,6 +96,18 @@ def resnet() -> nn.Module:
     return ResNet(BasicBlock, [2, 1, 1, 1], num_classes=5)
 
 
+def vision() -> nn.Module:
+    from torchvision.models.vision_transformer import (  # pyright: ignore[reportMissingTypeStubs]  # it has none
+        VisionTransformer,
+    )
+
+    made = VisionTransformer(16, 8, num_layers=2, num_heads=2, hidden_dim=8, mlp_dim=16, num_classes=3)
+    for parameter in made.parameters():  # its head begins with zeros
+        nn.init.normal_(parameter, std=0.3)
+    return made
+
+
+NETWORKS["vision"] = (vision, images(3, 16, 16))
 NETWORKS["resnet"] = (resnet, images(3, 32, 32))
 
 
@@ -108,6 +120,13 @@ def test_the_spec_is_that_of_the_module(tmp_path: Path, name: str) -> None:
     wanted = [line.partition("  #")[0] for line in own.text.splitlines()]
     assert found.text.splitlines() == wanted
     assert found.keys == own.keys
+
+
+def test_attention_of_a_program_for_all_batches_is_one_layer(tmp_path: Path) -> None:
+    """The first of its modules computes sizes that the others read."""
+    module = vision().eval()
+    path = saved(tmp_path / "net.pt2", module, torch.randn(3, 3, 16, 16), dynamic=True)
+    assert "{SelfAttention: 2, name: self_attention}" in from_exported(path).found.text
 
 
 def test_tied_weights_stay_tied_and_keep_both_keys(tmp_path: Path) -> None:

@@ -57,6 +57,7 @@ def drafted(graph: ExportedGraph) -> RegionDraft:
     Raises:
         NotCaptured: modules stand in each other too deeply.
     """
+    _sizes_first(graph)
     paths = {path.partition("@")[0] for node in graph.nodes for path, _ in node.stack}
     inner = {path[: found.start()] for path in paths for found in re.finditer(r"\.", path)}
     roots = [node.stack[0][1] for node in graph.nodes if node.stack and node.stack[0][0] == ""]
@@ -84,6 +85,19 @@ def drafted(graph: ExportedGraph) -> RegionDraft:
             opened.append(part)
         opened[-1].items.append(node)
     return root
+
+
+def _sizes_first(graph: ExportedGraph) -> None:
+    """Put what computes sizes of the inputs in front: a module computes them where it reads them first, and others go
+    on with them."""
+    known = set(graph.inputs)
+    first: list[ProgramNode] = []
+    for node in graph.nodes:
+        if node.outputs[0] not in graph.tensors and all(name in known for name in node.reads):
+            known.update(name for name in node.outputs if name is not None)
+            node.stack = ()
+            first.append(node)
+    graph.nodes[:] = [*first, *(node for node in graph.nodes if node.stack or node not in first)]
 
 
 IN_STEPS: Final = frozenset(

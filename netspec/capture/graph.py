@@ -25,23 +25,25 @@ class NotCaptured(NetspecError):
 class Place:
     """A line of the user's source."""
 
-    __slots__ = ("file", "line")
+    __slots__ = ("code", "file", "line")
 
-    def __init__(self, file: str, line: int) -> None:
+    def __init__(self, file: str, line: int, code: str | None = None) -> None:
         self.file = file
         self.line = line
+        self.code = code
+        """What stands there, where the file is not to be looked at: only a name that a document gives."""
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
 
 
 STANDS_AT: ContextVar[Place | None] = ContextVar("STANDS_AT", default=None)
-"""Where what runs now stands, if it is in no program: a node of a file."""
+"""Where what runs now stands, if a file tells it and no frame has it: a node, or a line of the program behind it."""
 
 
 @contextmanager
-def standing_at(place: Place) -> Generator[None]:
-    """What is called in here stands at this place."""
+def standing_at(place: Place | None) -> Generator[None]:
+    """What is called in here stands at this place; at the innermost line of the program if it is None."""
     token = STANDS_AT.set(place)
     try:
         yield

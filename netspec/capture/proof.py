@@ -151,7 +151,7 @@ class EqualityProof:
         model.zero_grad(set_to_none=True)
         torch.default_generator.manual_seed(self.seed)
         given = [x.double().requires_grad_() if x.is_floating_point() else x for x in (one.clone() for one in inputs)]
-        with _in_64_bits():
+        with in_64_bits():
             outputs = tensors_of(_ran(model, given))
         if sorted(order) == list(range(len(outputs))):
             outputs = [outputs[i] for i in order]
@@ -183,7 +183,7 @@ _WIDER: Final = {torch.float32: torch.float64, torch.float16: torch.float64, tor
 
 
 @contextmanager
-def _in_64_bits() -> Generator[None]:
+def in_64_bits() -> Generator[None]:
     """Tensors that a program makes have 64 bits, too."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)

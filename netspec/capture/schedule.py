@@ -107,7 +107,7 @@ class BodyNames:
         lives = _Lives(self._makers, self._heads)
         lives.walk(items)
         for value in outputs:
-            lives.last[value] = lives.now + 1  # behind what the last item gives
+            lives.last[value] = lives.now + 1  # behind the last item, which may give another of them
         found = [_Life(value, lives.first[value], lives.last[value], self._base(value)) for value in self._needed]
         stems: defaultdict[str, list[_Life]] = defaultdict(list)
         for life in sorted(found, key=lambda life: life.first):
@@ -284,7 +284,9 @@ def _name_of(value: Traced, maker: PlacedItem | None) -> str | None:
         place = value.maker.place
     if place is None and maker is not None:
         place = maker.place
-    found = _ASSIGNED.match(linecache.getline(place.file, place.line)) if place is not None else None
+    if place is None:
+        return None
+    found = _ASSIGNED.match(linecache.getline(place.file, place.line) if place.code is None else place.code)
     if found is None:
         return None
     names = [name.strip().strip("_").lower() for name in found[1].split(",")]

@@ -325,10 +325,10 @@ def _values(tree: Any) -> list[Traced]:
 
 
 def _place() -> Place | None:
-    """The innermost line that is neither torch's nor netspec's; of a file's graph, the node."""
-    said = STANDS_AT.get()
-    if said is not None:
-        return said
+    """The innermost line that is neither torch's nor netspec's; of a graph in a file, what the file tells."""
+    told = STANDS_AT.get()
+    if told is not None:
+        return told
     frame = inspect.currentframe()
     while frame is not None:
         file = frame.f_code.co_filename

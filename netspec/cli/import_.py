@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from netspec.capture.sources import ModuleSource, module_source, names_in, told_names
+from netspec.cli.exported import EXPORTED, import_exported
 from netspec.cli.files import check_target, is_read, write_atomic
 from netspec.cli.modules import ImportOptions, imported_module, told_of_proof
-from netspec.cli.onnx_files import SUFFIX, import_onnx
+from netspec.cli.onnx_files import ONNX, import_onnx
 from netspec.diagnostics import UsageError
 from netspec.importing import ImportedKeras, ImportedSpec, NotImportable, from_config, from_keras, from_program
 from netspec.views.describe import count_text
@@ -30,18 +31,16 @@ if TYPE_CHECKING:
     "--input", "inputs", multiple=True, metavar="SIZES",
     help="Of a module, a text or an ONNX file: one example's sizes, `3,224,224`, or `16,int64`; once for each input.",
 )  # fmt: skip
-@click.option(
-    "--flat", is_flag=True, help="Of a module or an ONNX file: say everything once, without blocks and loops."
-)
+@click.option("--flat", is_flag=True, help="Of those but a text: say everything once, without blocks and loops.")
 @click.option("--unverified", is_flag=True, help="Likewise: write what one run in eval mode did, without the proof.")
 def command(
     source: str, output: str | None, force: bool, inputs: tuple[str, ...], flat: bool, unverified: bool
 ) -> None:
     """Write the spec of the network that SOURCE is.
 
-    SOURCE is a `config.json` of Hugging Face's transformers, an ONNX file, `model.onnx`, a `.keras` file, a module of
-    yours, `package.module:factory` or `file.py:Net`, or a text with a chain of layers in it: `file.py`, a notebook, a
-    page with code.
+    SOURCE is a `config.json` of Hugging Face's transformers, an ONNX file, `model.onnx`, a program that
+    `torch.export.save` wrote, `net.pt2`, a `.keras` file, a module of yours, `package.module:factory` or `file.py:Net`,
+    or a text with a chain of layers in it: `file.py`, a notebook, a page with code.
 
     The config is read as data, and nothing is fetched; known are BART, BERT, DistilBERT, GPT-2, Llama, Mistral,
     Mixtral, Qwen2, T5, the Vision Transformer and Whisper. What a spec cannot say is an error that names the key.
@@ -56,6 +55,9 @@ def command(
     the graph, and with its weights, which are written to FILE with the suffix `.safetensors`, against onnxruntime. What
     a spec cannot say is an error that names the node.
 
+    A program of `torch.export` is read as data, too, and what is pickled in it is not. Its spec is proven as that of a
+    module, and the weights are written beside, FILE.safetensors, under the spec's keys.
+
     A module is imported, made and run, in this directory. Its spec is held against it, with random weights, in outputs
     and gradients: without that proof nothing is written. What a spec cannot say is an error that names the line of your
     code. Weights load by the same keys; where a spec cannot keep one, FILE.keys.json says which is which.
@@ -67,9 +69,9 @@ def command(
         raise UsageError(f"{target} is there already; `--force` writes over it")
     name = None if target is None else target.stem
     program, path = module_source(source), Path(source)
-    if path.suffix.lower() == SUFFIX:
-        options = ImportOptions(inputs, is_flat=flat, is_verified=not unverified)
-        import_onnx(path, options, target, name, force=force)
+    options = ImportOptions(inputs, is_flat=flat, is_verified=not unverified)
+    if path.suffix.lower() in _GRAPHS:
+        _GRAPHS[path.suffix.lower()](path, options, target, name, force=force)
         return
     is_text = program is None and path.suffix.lower() in _TEXTS and path.is_file()
     if is_text and not (flat or unverified):
@@ -79,7 +81,6 @@ def command(
         _from_text(program.file, inputs, target, name, module=program)
         return
     if program is not None:
-        options = ImportOptions(inputs, is_flat=flat, is_verified=not unverified)
         _from_module(program, options, target, name, force=force)
         return
     given = {"--input": bool(inputs) and not is_text, "--flat": flat, "--unverified": unverified}
@@ -112,6 +113,8 @@ def _given_out(written: ImportedSpec, target: Path | None) -> None:
     )
 
 
+_GRAPHS: Final = {ONNX: import_onnx, EXPORTED: import_exported}
+"""What reads a file with a graph in it, by its suffix."""
 _KERAS: Final = ".keras"
 _WEIGHTS: Final = ".safetensors"
 _TEXTS: Final = (".ipynb", ".md", ".txt")

@@ -13,7 +13,7 @@ from netspec.diagnostics import MissingExtra, UsageError
 from netspec.extras import install
 from netspec.views.describe import count_text
 
-SUFFIX = ".onnx"
+ONNX = ".onnx"
 
 
 def import_onnx(path: Path, options: ImportOptions, target: Path | None, name: str | None, *, force: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -184,7 +185,10 @@ def test_runs_are_sorted_picked_compared_and_drawn(tmp_path: Path) -> None:
         assert draw_runs(runs, tmp_path / name) == 4
     assert (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"
     assert ">width<" in (tmp_path / "a.svg").read_text(encoding="utf-8")
-    assert draw_runs(runs, tmp_path / "b.svg", against=("params", "act")) == 4
+    assert draw_runs(runs, tmp_path / "b.svg", against=("width", "params", "act")) == 4
+    ticks = [word for word in re.findall(r">([\d.,]+)<", (tmp_path / "b.svg").read_text()) if not word.startswith("0.")]
+    assert {"2", "3", "4"} <= set(ticks)  # widths are whole
+    assert all(re.fullmatch(r"\d{1,3}(,\d{3})*", word) for word in ticks)
     with pytest.raises(UsageError, match="ends with"):
         draw_runs(runs, tmp_path / "a.jpeg")
     listed = invoke(runs_command, "--in", tmp_path / "runs", "--sort", "validation_accuracy", "--differ")

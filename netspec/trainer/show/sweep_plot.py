@@ -192,7 +192,7 @@ def _wrapped(name: str, among: Sequence[str]) -> str:
 
 def scatter_figure(runs: Sequence[Run], metric: str, keys: Sequence[str]) -> Any:
     """A panel for each key, with a point for each run."""
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
     columns = min(len(keys), 3)
     rows = -(-len(keys) // columns)
@@ -209,7 +209,10 @@ def scatter_figure(runs: Sequence[Run], metric: str, keys: Sequence[str]) -> Any
             if min(xs) > 0 and max(xs) / min(xs) >= 100:
                 panel.set_xscale("log")
             else:
-                panel.xaxis.set_major_locator(MaxNLocator(_TICKS))
+                whole = all(x == int(x) for x in xs)
+                panel.xaxis.set_major_locator(MaxNLocator(_TICKS, integer=whole))
+                if whole:
+                    panel.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
             panel.scatter(xs, [y for _, y in pairs], s=18, alpha=0.75, color="#4c72b0", edgecolors="none")
         else:
             words = sorted({value_text(value) for value in values})

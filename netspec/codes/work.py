@@ -21,10 +21,11 @@ WORK: dict[Code, Page] = {
     "not-importable": Page(
         "What `netspec import` is given describes no network that a spec can say.",
         "A file is damaged, its family is not known, or a key of it says what no layer does; the message names each "
-        "such key, of a Keras file with its layer: what a Lambda or a class of somebody's own computes is code, which "
-        "is not run. A module does what no item says, or another thing in training mode or with another batch; the "
-        "message names the lines of its code. Nothing is written: a spec that is nearly right would be another "
-        "network. Commands end with status 1.",
+        "such key, of a Keras file with its layer, of an ONNX file the node, of a program of torch.export the operator "
+        "with its line: what a Lambda or a class of somebody's own computes is code, which is not run, and what is "
+        "pickled is not opened. A module does what no item says, or another thing in training mode or with another "
+        "batch; the message names the lines of its code. Nothing is written: a spec that is nearly right would be "
+        "another network. Commands end with status 1.",
     ),
     "not-exportable": Page(
         "A net has an operation that the form of the file lacks.",

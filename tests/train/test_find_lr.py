@@ -80,6 +80,21 @@ def by_hand(net: Net, rates: list[float], group_factor: float) -> list[float]:
     raise AssertionError("too few batches")
 
 
+def test_layers_that_learn_more_slowly_do_so_here() -> None:
+    """At a billionth of the rate of the last layer, the one in front of it stands still."""
+    still, whole = found(freeze=["1.*"]), found()
+    slow = found(layer_decay=1e-9)
+    assert slow.losses == pytest.approx(still.losses, rel=1e-5)
+    assert slow.losses[-20:] != pytest.approx(whole.losses[-20:], rel=1e-2)
+
+
+@pytest.mark.parametrize("given", [{"steps": "a"}, {"steps": 50.5}, {"lowest": "1e-5"}, {"highest": None}])
+def test_what_is_no_number_is_refused_by_name(given: Any) -> None:
+    ((name, value),) = given.items()
+    with pytest.raises(UsageError, match=f"`{name}=?…?` is a .*, but is {re.escape(repr(value))}"):
+        found(**given)
+
+
 @pytest.mark.parametrize(
     ("settings", "factor"),
     [({}, 1.0), ({"groups": GROUPS}, 3.0), (SCHEDULED, 1.0), ({"accumulate": 2}, 1.0),

@@ -137,12 +137,17 @@ def find_lr(
         return test.curve(own or trainer.recipe, time.perf_counter() - began)
 
 
-def _checked(steps: int, lowest: float, highest: float) -> _Range:
+def _checked(steps: Any, lowest: Any, highest: Any) -> _Range:
     """The range, if it is one.
 
     Raises:
         UsageError: it is none, there are too few steps, or several processes would try it.
     """
+    if type(steps) is not int:
+        raise UsageError(f"{option('steps')} is a number of steps, at least {LEAST_STEPS}, but is {steps!r}")
+    for name, rate in (("lowest", lowest), ("highest", highest)):
+        if not isinstance(rate, float | int) or isinstance(rate, bool):
+            raise UsageError(f"{option(name)} is a learning rate, a number, but is {rate!r}")
     if steps < LEAST_STEPS:
         raise UsageError(f"{option('steps', steps)}: too few to see a curve; make it {LEAST_STEPS} or more")
     if not 0 < lowest < highest < math.inf:
@@ -325,15 +330,16 @@ def _factors(trainer: Trainer) -> list[float]:
         UsageError: there is no such proportion.
     """
     base = float(dict(trainer.recipe.optimizer)["lr"])
-    own = [label != "" for label in trainer.optimization.labels]
+    own, scales = [label != "" for label in trainer.optimization.labels], trainer.optimization.scales
     if base > 0:
-        return [rate / base if has else 1.0 for rate, has in zip(trainer.schedule.rates, own, strict=True)]
+        groups = zip(trainer.schedule.rates, own, scales, strict=True)
+        return [rate / base if has else scale for rate, has, scale in groups]
     if any(own):
         raise UsageError(
             "the optimizer's learning rate is 0, and `groups` have rates of their own, which are to keep their "
             "proportion to it: give the optimizer one, such as 0.001"
         )
-    return [1.0] * len(own)
+    return list(scales)
 
 
 def _key(recipe: Recipe) -> str:

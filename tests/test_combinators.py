@@ -123,7 +123,16 @@ def test_nothing_but_its_class_and_the_table_knows_a_combinator_by_its_word() ->
     recipes have nothing to do with combinators and may use the words for other things; a style of pictures is called
     `stack`; what reads programs and words of other libraries knows the names that those give to functions and methods.
     """
-    rooms = ("combinators", "layers", "recipe", "capture", "arguments.py", "torch/sources.py", "drawing/styles.py")
+    rooms = (
+        "combinators",
+        "layers",
+        "recipe",
+        "capture",
+        "importing/keras",
+        "arguments.py",
+        "torch/sources.py",
+        "drawing/styles.py",
+    )
     readers = ("calls", "elsewhere", "keras", "modules", "pasted", "python", "syntax", "tensors", "values")
     apart = [ROOT / "netspec" / name for name in (*rooms, *(f"mends/{name}.py" for name in readers))]
     found = [

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load
 from torch import Tensor, nn
 
 import netspec
@@ -231,3 +232,31 @@ def test_a_program_whose_number_differs_is_no_spec(tmp_path: Path) -> None:
         nodes[-1]["inputs"][-1]["arg"]["as_float"] = 0.25
 
     assert "LeakyReLU: 0.25" in from_exported(changed(path, tmp_path / "other.pt2", steeper)).found.text
+
+
+class Transposed(nn.Module):
+    """Two parameters of which one has the numbers of the other, turned."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.there = nn.Parameter(torch.randn(4, 4))
+        self.back = nn.Parameter(self.there.detach().t())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(x @ self.there) @ self.back
+
+
+def test_a_matrix_and_its_transpose_in_the_same_bytes_are_two(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    module, example = Transposed().eval(), (torch.randn(3, 4),)
+    assert largest_difference(saved(tmp_path / "net.pt2", module, *example), module, example) < 1e-9
+
+
+def test_tied_weights_are_written_under_both_keys(tmp_path: Path) -> None:
+    module = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4))
+    assert isinstance(module[0], nn.Linear)
+    module[2].weight = module[0].weight
+    found = from_exported(saved(tmp_path / "net.pt2", module.eval(), torch.randn(3, 4)))
+    written = load(found.saved())
+    assert sorted(written) == ["0.bias", "0.weight", "2.bias", "2.weight"]
+    assert torch.equal(written["0.weight"], module[0].weight) and torch.equal(written["2.weight"], module[0].weight)

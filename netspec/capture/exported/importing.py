@@ -16,7 +16,7 @@ from netspec.capture.exported.building import built, filled
 from netspec.capture.exported.functional import functional
 from netspec.capture.exported.linears import with_linears
 from netspec.capture.exported.literal import literally
-from netspec.capture.exported.numbers import ArchiveNumbers
+from netspec.capture.exported.numbers import ArchiveNumbers, TensorPlace
 from netspec.capture.exported.parts import ExportedRoot, floats_of
 from netspec.capture.exported.program import ExportedGraph, ProgramNode, ValueName, read_graph
 from netspec.capture.exported.steps import DTYPES, BatchPlan
@@ -69,7 +69,7 @@ def from_exported(
     state = root.state_dict()
     net = build(found.net, check_memory=False)
     shapes = {key: value.shape for key, value in net.state_dict().items()}
-    weights = {own: state[key].reshape(shapes[own]).contiguous() for own, key in found.keys.items()}
+    weights = {own: state[key].reshape(shapes[own]).contiguous().clone() for own, key in found.keys.items()}
     net.load_state_dict(weights)
     difference = _compared(archive, numbers, root, net, found)
     return ImportedProgram(found, weights, difference, tuple(_notes(graph, root, numbers)))
@@ -90,7 +90,7 @@ def module_of(archive: ExportedArchive) -> tuple[ExportedRoot, ArchiveNumbers, E
     _by_their_modules(graph, numbers)
     batch = _batch(graph, archive)
     root = built(graph, batch)
-    metas: dict[tuple[str, int, tuple[int, ...]], Tensor] = {}
+    metas: dict[TensorPlace, Tensor] = {}
 
     def empty(name: str) -> Tensor:
         meta = graph.tensors.get(name)
@@ -113,7 +113,7 @@ def _check_sizes(graph: ExportedGraph) -> None:
 
 def _by_their_modules(graph: ExportedGraph, numbers: ArchiveNumbers) -> None:
     """Parameters that are one have in each module the name that they have there."""
-    same: dict[tuple[str, int, tuple[int, ...]], list[str]] = {}
+    same: dict[TensorPlace, list[str]] = {}
     for name, held in graph.held.items():
         if held.kind == "parameter":
             same.setdefault(numbers.place(name), []).append(name)

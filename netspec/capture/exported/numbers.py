@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import prod
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,13 +15,23 @@ from netspec.capture.exported.steps import DTYPES
 from netspec.capture.graph import NotCaptured
 
 
+class TensorPlace(NamedTuple):
+    """The bytes that a tensor is made of."""
+
+    member: str
+    offset: int
+    sizes: tuple[int, ...]
+    strides: tuple[int, ...]
+    """A matrix and its transpose differ in these alone."""
+
+
 class ArchiveNumbers:
     """Reads tensors, each once: names that share one share the tensor."""
 
     def __init__(self, archive: ExportedArchive, graph: ExportedGraph) -> None:
         self.archive = archive
         self.graph = graph
-        self._known: dict[tuple[str, int, tuple[int, ...]], Tensor] = {}
+        self._known: dict[TensorPlace, Tensor] = {}
 
     def entry(self, name: str) -> JsonField:
         """What the archive says of the tensor of a name of the graph."""
@@ -30,11 +41,11 @@ class ArchiveNumbers:
                 return table.at(held.key)
         raise NotCaptured(f"{self.archive.path}: `{held.key}` has no numbers in the archive; the file is damaged")
 
-    def place(self, name: str) -> tuple[str, int, tuple[int, ...]]:
-        """Where the numbers of a name lie: the same for those that share them."""
+    def place(self, name: str) -> TensorPlace:
+        """Where the numbers of a name lie: the same for those that share them, and have them in the same order."""
         entry = self.entry(name)
         meta = read_meta(entry.at("tensor_meta"))
-        return entry.at("path_name").text(), meta.offset, meta.sizes
+        return TensorPlace(entry.at("path_name").text(), meta.offset, meta.sizes, meta.strides)
 
     def requires_grad(self, name: str) -> bool:
         """Whether that of a name trains."""

@@ -302,3 +302,24 @@ def _close(a: Tensor, b: Tensor, what: str, scale: float = 0.0) -> float:
     if not difference <= CLOSE:
         raise Unproven(f"{what} differs by {difference:.1e} of its largest value")
     return difference
+
+
+def share_apart(ours: Tensor, theirs: Tensor, least: float) -> float:
+    """The largest difference of two tensors of one shape, as a share of their largest finite value.
+
+    What is not finite has to stand in both in the same place: if it does not, they are infinitely far apart.
+
+    Args:
+        ours: the one.
+        theirs: the other, whose largest value counts.
+        least: what counts in its place where it is smaller.
+    """
+    ours, theirs = ours.double(), theirs.double()
+    finite = torch.isfinite(theirs)
+    if not torch.allclose(ours[~finite], theirs[~finite], rtol=0.0, atol=0.0, equal_nan=True):
+        return math.inf
+    own, other = ours[finite], theirs[finite]
+    if not own.numel():
+        return 0.0
+    found = _largest(own - other)
+    return found / max(_largest(other), least) if math.isfinite(found) else math.inf

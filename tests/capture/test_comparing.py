@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from netspec.capture.proof import EqualityProof
+from netspec.capture.proof import EqualityProof, share_apart
 from tests.capture.modules import around
 from tests.capture.test_from_torch import imported, refusal
 
@@ -114,3 +115,22 @@ def _no_number(self: Any, x: Tensor) -> Tensor:
 @pytest.mark.parametrize("forward", [_infinite, _no_number])
 def test_values_that_are_not_finite_prove_nothing(forward: Any) -> None:
     assert "not finite" in refusal(around(forward, nn.Linear(4, 4)), (4,))
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "share"),
+    [
+        ([1.0, 2.0], [1.0, 4.0], 0.5),
+        ([0.1], [0.3], 0.2),
+        ([math.nan, 1.0], [math.nan, 1.0], 0.0),
+        ([math.inf, 1.0], [math.inf, 2.0], 0.5),
+        ([math.nan, 1.0], [0.0, 1.0], math.inf),
+        ([0.0, 1.0], [math.nan, 1.0], math.inf),
+        ([math.inf], [-math.inf], math.inf),
+        ([], [], 0.0),
+    ],
+)
+def test_what_is_not_finite_on_one_side_alone_is_not_equal(
+    ours: list[float], theirs: list[float], share: float
+) -> None:
+    assert share_apart(torch.tensor(ours), torch.tensor(theirs), 1.0) == pytest.approx(share)

@@ -15,6 +15,7 @@ from netspec.capture.graph import NotCaptured
 from netspec.capture.importing import FromTorch, from_torch
 from netspec.capture.onnx.building import built
 from netspec.capture.onnx.reading import LARGEST, OnnxFile, OnnxInput, read_onnx
+from netspec.capture.proof import share_apart
 from netspec.diagnostics import UsageError
 from netspec.torch.build import build
 
@@ -164,8 +165,7 @@ def _held(file: OnnxFile, net: nn.Module, example: list[Tensor]) -> tuple[float 
             raise NotCaptured(
                 f'{file.path}: output "{name}" is {tuple(b.shape)} in onnxruntime, and {tuple(a.shape)} of the spec'
             )
-        scale = max(float(b.double().abs().max()) if b.numel() else 0.0, 1.0)
-        worst = max(worst, float((a.double() - b.double()).abs().max()) / scale if b.numel() else 0.0)
+        worst = max(worst, share_apart(a, b, 1.0))
     if not worst <= CLOSE:
         raise NotCaptured(
             f"{file.path}: the outputs of the spec and of onnxruntime differ by {worst:.1e}; {CLOSE:.0e} "

@@ -183,6 +183,21 @@ def _(x: Tensor) -> Tensor:
     return torch.empty_like(x)
 
 
+class GivesItsWeight(nn.Linear):
+    def forward(self, input: Tensor) -> tuple[Tensor, Tensor]:  # as torch has it
+        return super().forward(input), self.weight
+
+
+class GivesOnes(nn.Linear):
+    def forward(self, input: Tensor) -> tuple[Tensor, Tensor]:  # as torch has it
+        return super().forward(input), torch.ones(2, 2)
+
+
+class Scaled(nn.Linear):
+    def forward(self, input: Tensor, factor: float = 1.0) -> Tensor:  # as torch has it
+        return super().forward(input) * factor
+
+
 class Foreign(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return doubled(x)
@@ -253,10 +268,38 @@ def test_a_matrix_and_its_transpose_in_the_same_bytes_are_two(tmp_path: Path) ->
 
 
 def test_tied_weights_are_written_under_both_keys(tmp_path: Path) -> None:
-    module = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4))
-    assert isinstance(module[0], nn.Linear)
-    module[2].weight = module[0].weight
-    found = from_exported(saved(tmp_path / "net.pt2", module.eval(), torch.randn(3, 4)))
+    first, last = nn.Linear(4, 4), nn.Linear(4, 4)
+    last.weight = first.weight
+    module = nn.Sequential(first, nn.ReLU(), last).eval()
+    found = from_exported(saved(tmp_path / "net.pt2", module, torch.randn(3, 4)))
     written = load(found.saved())
     assert sorted(written) == ["0.bias", "0.weight", "2.bias", "2.weight"]
-    assert torch.equal(written["0.weight"], module[0].weight) and torch.equal(written["2.weight"], module[0].weight)
+    assert torch.equal(written["0.weight"], first.weight) and torch.equal(written["2.weight"], first.weight)
+
+
+@pytest.mark.parametrize(
+    ("module", "example", "told"),
+    [
+        (GivesItsWeight(4, 3), (torch.randn(3, 4),), "no input decides the output `p_weight`: it is `weight`"),
+        (GivesOnes(4, 3), (torch.randn(3, 4),), "no input decides the output `ones`: it is a constant"),
+        (nn.Sequential(nn.Linear(4, 3)), (torch.randn(4),), "exported for a batch of 4 alone"),
+    ],
+    ids=["weight", "constant", "no batch"],
+)
+def test_outputs_without_inputs_and_inputs_without_a_batch_are_told(
+    tmp_path: Path, module: nn.Module, example: tuple[Tensor, ...], told: str
+) -> None:
+    path = saved(tmp_path / "net.pt2", module, *example)
+    with pytest.raises(NotCaptured) as caught:
+        from_exported(path)
+    assert told in str(caught.value)
+
+
+def test_a_number_that_a_program_was_exported_with_is_in_its_spec(tmp_path: Path) -> None:
+    module, x = Scaled(4, 3).eval(), torch.randn(5, 4)
+    path = tmp_path / "net.pt2"
+    torch.export.save(torch.export.export(module, (x, 2.0)), path)
+    found = from_exported(path)
+    net = netspec.build(found.found.net)
+    net.load_state_dict(found.weights)
+    torch.testing.assert_close(net.eval()(x), module(x, 2.0))

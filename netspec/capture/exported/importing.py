@@ -22,7 +22,7 @@ from netspec.capture.exported.program import ExportedGraph, ProgramNode, ValueNa
 from netspec.capture.exported.steps import DTYPES, BatchPlan
 from netspec.capture.graph import NotCaptured
 from netspec.capture.importing import FromTorch, from_torch
-from netspec.capture.proof import CLOSE, in_64_bits
+from netspec.capture.proof import CLOSE, in_64_bits, share_apart
 from netspec.torch.build import build
 
 _MOST: Final = 2**28
@@ -89,6 +89,7 @@ def module_of(archive: ExportedArchive) -> tuple[ExportedRoot, ArchiveNumbers, E
     functional(graph)
     _by_their_modules(graph, numbers)
     batch = _batch(graph, archive)
+    _check_outputs(graph)
     root = built(graph, batch)
     metas: dict[TensorPlace, Tensor] = {}
 
@@ -143,6 +144,21 @@ def _batch(graph: ExportedGraph, archive: ExportedArchive) -> int:
     return next(iter(sizes))[0]
 
 
+def _check_outputs(graph: ExportedGraph) -> None:
+    """Refuse outputs that are the same whatever the inputs are."""
+    decided = set(graph.inputs)
+    for node in graph.nodes:
+        if not decided.isdisjoint(node.reads):
+            decided.update(name for name in node.outputs if name is not None)
+    for name in graph.outputs:
+        if name not in decided:
+            told = f"it is `{graph.held[name].key}`" if name in graph.held else "it is a constant"
+            raise NotCaptured(
+                f"no input decides the output `{name}`: {told}, and a spec says what is computed: export the module "
+                "without that output"
+            )
+
+
 def _planned(root: ExportedRoot, graph: ExportedGraph, batch: int) -> None:
     """Run without numbers: as the example, whose sizes are in the file, and on another batch, to see what grows."""
 
@@ -162,8 +178,9 @@ def _planned(root: ExportedRoot, graph: ExportedGraph, batch: int) -> None:
         found = shapes(other, BatchPlan())
     except NotCaptured as error:
         raise NotCaptured(f"{error}\n{_ALONE.format(batch)}") from None
-    if [(other, *sizes[1:]) for sizes in wanted] != found:
-        raise NotCaptured(f"on a batch of {other} the program gives {found[0]}; {_ALONE.format(batch)}")
+    for sizes, own in zip(wanted, found, strict=True):
+        if own != (other, *sizes[1:]):
+            raise NotCaptured(f"on a batch of {other} the program gives {own}; {_ALONE.format(batch)}")
 
 
 _ALONE: Final = (
@@ -222,8 +239,7 @@ def _compared(
     for i, (a, b) in enumerate(zip(own, theirs, strict=True)):
         if a.shape != b.shape:
             raise NotCaptured(f"output {i + 1} is {tuple(a.shape)} in the program and {tuple(b.shape)} in the spec")
-        scale = float(a.double().abs().max()) if a.numel() else 1.0
-        worst = max(worst, float((a.double() - b.double()).abs().max()) / max(scale, 1e-300) if a.numel() else 0.0)
+        worst = max(worst, share_apart(b, a, 1e-300))
     if not worst <= CLOSE:
         raise NotCaptured(
             f"{archive.path}: with the program's weights the spec differs from the program by {worst:.1e} of the "

@@ -69,8 +69,7 @@ class ExportedPart(nn.Module):
                     found = part(run, step.number, *(values[name] for name in step.inputs))
                 values.update(zip(step.outputs, found, strict=True))
             else:
-                with standing_at(step.place):
-                    made = run.root.get_submodule(step.path)(*(_resolved(run, each, values) for each in step.args))
+                made = _layered(run, step, [_resolved(run, each, values) for each in step.args])
                 _named(step.outputs if len(step.outputs) != 1 else step.outputs[0], made, values)
                 _carried(run, [each.name for each in step.args if isinstance(each, ValueName)], step.outputs)
         return tuple(values[name] for name in call.outputs)
@@ -149,6 +148,16 @@ def root_class(name: str, inputs: Sequence[str]) -> type[ExportedRoot]:
 
 
 _FAILURES = (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError, AssertionError, OverflowError)
+
+
+@passing
+def _layered(run: ProgramRun, step: LayerCall, given: Sequence[Any]) -> Any:
+    try:
+        with standing_at(step.place):
+            return run.root.get_submodule(step.path)(*given)
+    except _FAILURES as error:
+        where = "" if step.place is None else f"{step.place}: "
+        raise NotCaptured(f"{where}the layer `{step.path}` fails: {told(error)}") from None
 
 
 @passing

@@ -173,7 +173,7 @@ def _inputs(signature: JsonField, names: list[str]) -> tuple[list[str], dict[str
             form, value = given.at("arg").only()
             if form != "as_tensor":
                 told = f"`{names[len(inputs)]}`" if len(inputs) < len(names) else "one"
-                value.wrong(f"the inputs of a spec are tensors, and {told} of the program is none")
+                raise NotCaptured(f"{value.place}: the inputs of a spec are tensors, and {told} of the program is none")
             inputs.append(value.at("name").text())
         elif kind == "parameter":
             held[given.at("arg").at("name").text()] = HeldTensor(given.at("parameter_name").text(), "parameter")
@@ -181,12 +181,14 @@ def _inputs(signature: JsonField, names: list[str]) -> tuple[list[str], dict[str
             persistent = given.get("persistent")
             is_saved = persistent is None or persistent.truth()
             held[given.at("arg").at("name").text()] = HeldTensor(given.at("buffer_name").text(), "buffer", is_saved)
+        elif kind == "constant_input":  # a number or None, which stands in the steps that read it
+            continue
         elif kind == "tensor_constant":
             held[given.at("arg").at("name").text()] = HeldTensor(given.at("tensor_constant_name").text(), "constant")
         else:
             given.wrong(f"the program takes what a spec has not, a `{kind}`")
     if not inputs:
-        signature.wrong("the program takes no tensor")
+        raise NotCaptured(f"{signature.place}: the program takes no tensor, and a spec's network takes one at least")
     return inputs, held
 
 
@@ -201,7 +203,7 @@ def _outputs(signature: JsonField) -> Iterator[str]:
         if form == "as_none":
             continue
         if form != "as_tensor":
-            value.wrong("a spec's network gives tensors, and the program gives a number, too")
+            raise NotCaptured(f"{value.place}: a spec's network gives tensors, and the program gives a number, too")
         yield value.at("name").text()
 
 

@@ -7,6 +7,7 @@ A spec compares no values; attention takes a mask in which True takes part. What
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any, Final, NamedTuple, cast
 
 import torch
@@ -245,11 +246,14 @@ def added(lowering: Lowering, call: TracedCall, left: Any, right: Any) -> bool:
     for scores, mask in ((left, right), (right, left)):
         if not isinstance(mask, Traced) or mask.varies or not isinstance(scores, Traced) or not scores.varies:
             continue
-        numbers = mask.tensor if mask.kind == "numbers" else None
-        if numbers is None or not numbers.is_floating_point():
+        source, seen = lowering.constants.get(mask, (mask, mask.shape))
+        numbers = numbers_of(lowering, source)
+        if numbers is None or not numbers.is_floating_point() or numbers.numel() != prod(seen):
             continue
+        numbers = numbers.reshape(seen)
         hidden = numbers <= LOW
         if bool(hidden.any()) and not bool((numbers != 0)[~hidden].any()):
+            left_out(lowering, source)
             masked(lowering, call, scores, Truth(hidden))
             return True
     return False

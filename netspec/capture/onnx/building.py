@@ -55,7 +55,7 @@ def built(file: OnnxFile, sizes: Sequence[Sequence[int]]) -> OnnxNetwork:
     """
     building = _Building(file, sizes)
     try:
-        return building.network()
+        building.walk()
     except NotCaptured as error:
         if building.fixed is None:
             raise
@@ -63,6 +63,7 @@ def built(file: OnnxFile, sizes: Sequence[Sequence[int]]) -> OnnxNetwork:
             f"{error}\nnote: the file is written for a batch of {building.fixed} alone, and a spec is for any: written "
             "with a batch that may vary (`dynamic_shapes`, or `dynamic_axes`, of `torch.onnx.export`) it may be read"
         ) from None
+    return building.network()
 
 
 class _Building:
@@ -90,6 +91,9 @@ class _Building:
             dtype = torch.float32 if given.is_cast else given.dtype
             self.values[given.name] = [torch.empty((n, *own), dtype=dtype, device="meta") for n in _BATCHES]
         self.nodes = self._wanted(self._without_constants(file.nodes))
+        unknown = next((node for node in self.nodes if node.op not in OPERATORS and node.op not in LAYERS), None)
+        if unknown is not None:
+            raise NotCaptured(f"{unknown.place}: `{unknown.op}` has no form in a spec")
 
     def _number(self, name: str, own: Tensor, origin: str) -> None:
         known = KnownNumbers(own)
@@ -122,10 +126,12 @@ class _Building:
 
     # ---- the walk
 
-    def network(self) -> OnnxNetwork:
+    def walk(self) -> None:
         for node in self.nodes:
             self._check(node)
             self._node(replace(node, inputs=[self.same.get(name, name) for name in node.inputs]))
+
+    def network(self) -> OnnxNetwork:
         for name in self.file.outputs:
             if name not in self.values or not isinstance(self.values[name][0], Tensor):
                 raise NotCaptured(f'{self.file.path}: no input decides output "{name}": a spec says what is computed')
@@ -136,8 +142,6 @@ class _Building:
         unknown = [name for name in node.inputs if name and name not in self.values]
         if unknown:
             raise NotCaptured(f'{node.place}: it reads "{unknown[0]}", which nothing in front of it gives')
-        if node.op not in OPERATORS and node.op not in LAYERS:
-            raise NotCaptured(f"{node.place}: `{node.op}` has no form in a spec")
         again = [name for name in node.outputs if name in self.values]
         if again or not node.outputs or (node.op in LAYERS and not node.inputs):
             raise NotCaptured(f"{node.place}: it gives {', '.join(again) or 'or reads nothing'}, what is there already")

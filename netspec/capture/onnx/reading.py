@@ -78,6 +78,8 @@ class OnnxFile:
     model: Any
     """The message itself, with all numbers in it."""
     metadata: dict[str, str] = field(default_factory=dict[str, str])
+    floats: frozenset[str] = frozenset()
+    """Of its numbers the dtypes that are read as float32."""
 
 
 _DTYPES: Final = {
@@ -86,6 +88,7 @@ _DTYPES: Final = {
 }  # fmt: skip
 """ONNX's numbers of dtypes, and as what their values are read: a spec has floats, integers and truth values."""
 
+_OTHER_FLOATS: Final = {10: "float16", 11: "float64", 16: "bfloat16"}
 _BYTES: Final = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 16: 2}
 
 
@@ -163,7 +166,9 @@ class _FileReader:
             )
             one.is_cast = one.dtype == torch.int64 and bool(readers) and floats
         outputs = [one.name for one in graph.output]
-        return OnnxFile(path, opset, inputs, outputs, nodes, constants, model, metadata)
+        kinds = {one.data_type for one in graph.initializer}
+        floats = frozenset(name for kind, name in _OTHER_FLOATS.items() if kind in kinds)
+        return OnnxFile(path, opset, inputs, outputs, nodes, constants, model, metadata, floats)
 
     def _opset(self, model: Any) -> int:
         versions = {one.domain: one.version for one in model.opset_import}

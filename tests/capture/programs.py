@@ -6,7 +6,7 @@ import io
 import json
 import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,25 @@ import torch
 from torch import Tensor, nn
 
 
-def saved(path: Path, module: nn.Module, *example: Tensor, dynamic: bool = False, decomposed: bool = False) -> Path:
-    """A file with the program of a module, in the mode that it is in."""
+def saved(
+    path: Path,
+    module: nn.Module,
+    *example: Tensor,
+    dynamic: bool = False,
+    decomposed: bool = False,
+    table: Mapping[Any, Any] | None = None,
+) -> Path:
+    """A file with the program of a module, in the mode that it is in; `table` says how it is decomposed, if otherwise
+    than torch does by itself."""
     batch = torch.export.Dim("batch")
     shapes = tuple({0: batch} for _ in example) if dynamic else None
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of recurrent layers, whose own lists of weights are no buffers
+        # Of recurrent layers, whose own lists of weights are no buffers; and of what torch 2.11 itself calls.
+        warnings.simplefilter("ignore")
         program = torch.export.export(module, example, dynamic_shapes=shapes)
-    torch.export.save(program.run_decompositions() if decomposed else program, path)
+        if decomposed:
+            program = program.run_decompositions(None if table is None else dict(table))
+    torch.export.save(program, path)
     return path
 
 

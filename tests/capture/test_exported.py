@@ -226,8 +226,8 @@ def test_what_a_spec_cannot_say_is_told_with_the_line_of_the_program(
 def test_what_changes_in_place_is_imported_when_it_is_written_as_it_says(tmp_path: Path) -> None:
     torch.manual_seed(0)
     module, x = Overwrites().eval(), torch.randn(3, 4)
-    torch.export.save(torch.export.export(module, (x,)).run_decompositions({}), tmp_path / "net.pt2")
-    assert largest_difference(tmp_path / "net.pt2", module, (x,)) < 1e-9
+    path = saved(tmp_path / "net.pt2", module, x, decomposed=True, table={})
+    assert largest_difference(path, module, (x,)) < 1e-9
 
 
 def test_a_program_for_one_batch_says_which_export_is_for_all(tmp_path: Path) -> None:

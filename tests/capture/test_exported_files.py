@@ -254,3 +254,22 @@ def test_the_command_tells_it_and_writes_nothing(program: Path, tmp_path: Path) 
     (tmp_path / "net.yaml").unlink()
     done = run("net.pt2", "-o", "net.yaml")
     assert (done.returncode, "net.safetensors is there already" in done.stderr) == (2, True)
+
+
+def test_a_tensor_of_which_nothing_is_said_is_named(program: Path, tmp_path: Path) -> None:
+    """Of each that a node takes or gives the file has sizes; without those of any one it is damaged."""
+    values: list[str] = []
+    changed(
+        program, tmp_path / "same.pt2", lambda graph: values.extend(graph["graph_module"]["graph"]["tensor_values"])
+    )
+    assert len(values) > 5
+    for value in values:
+        less = tmp_path / "less.pt2"
+
+        def forget(graph: dict[str, Any], value: str = value) -> None:
+            del graph["graph_module"]["graph"]["tensor_values"][value]
+
+        changed(program, less, forget)
+        told = refusal(less)
+        assert "nothing is said of" in told
+        assert f"`{value}`" in told

@@ -62,6 +62,8 @@ class ProgramNode:
     where: str
     """In the file."""
     reads: list[str] = field(default_factory=list[str])
+    tensors: list[str] = field(default_factory=list[str])
+    """The values that it takes and gives as tensors, of which the file says sizes and dtype."""
 
     @property
     def place(self) -> Place | None:
@@ -142,13 +144,17 @@ def _check_order(graph: ExportedGraph, program: JsonField) -> None:
         twice = next((name for name in made if name in known), None)
         if twice is not None:
             raise NotCaptured(f"{node.where}: `{twice}` is made twice; the file is damaged")
+        untold = next((name for name in node.tensors if name not in graph.tensors), None)
+        if untold is not None:
+            raise NotCaptured(f"{node.where}: nothing is said of the tensor `{untold}`; the file is damaged")
         known.update(made)
     for name in graph.outputs:
         if name not in known:
             raise NotCaptured(f"{program.place}: the output `{name}` is made by no node; the file is damaged")
-    for name in graph.inputs:
+    for name in (*graph.inputs, *graph.outputs):
         if name not in graph.tensors:
-            raise NotCaptured(f"{program.place}: nothing is said of the input `{name}`; the file is damaged")
+            raise NotCaptured(f"{program.place}: nothing is said of `{name}`, which it takes or gives; the file is "
+                              "damaged")  # fmt: skip
 
 
 # ---- what it takes and gives
@@ -229,22 +235,22 @@ def _node(given: JsonField) -> ProgramNode:
         node.args[each.at("name").text()] = _argument(each.at("arg"), node)
     outputs: list[str | None] = []
     for each in given.at("outputs").each():
-        outputs.extend(_made(each))
+        outputs.extend(_made(each, node))
     node.outputs = tuple(outputs)
     return node
 
 
-def _made(given: JsonField) -> list[str | None]:
+def _made(given: JsonField, node: ProgramNode) -> list[str | None]:
     kind, value = given.only()
-    if kind == "as_tensor":
-        return [value.at("name").text()]
-    if kind == "as_tensors":
-        return [each.at("name").text() for each in value.each()]
+    if kind in ("as_tensor", "as_tensors"):
+        names = [each.at("name").text() for each in ([value] if kind == "as_tensor" else value.each())]
+        node.tensors += names
+        return [*names]
     if kind in ("as_sym_int", "as_sym_bool", "as_sym_float"):
         form, name = value.only()
         return [name.text() if form == "as_name" else None]
     if kind == "as_optional_tensor":
-        return _made(value)
+        return _made(value, node)
     if kind != "as_none":
         given.wrong(f"a node gives what a spec has not, `{kind}`")
     return [None]
@@ -261,6 +267,7 @@ def _symbol(given: JsonField, node: ProgramNode) -> Any:
 def _tensor(given: JsonField, node: ProgramNode) -> ValueName:
     name = given.at("name").text()
     node.reads.append(name)
+    node.tensors.append(name)
     return ValueName(name)
 
 

@@ -7,7 +7,7 @@ from shlex import quote
 
 import click
 
-from netspec.cli.files import check_target, is_read, write_atomic
+from netspec.cli.files import is_read, refuse_weights, weights_beside, write_atomic
 from netspec.cli.modules import ImportOptions, told_of_proof
 from netspec.diagnostics import MissingExtra, UsageError
 from netspec.extras import install
@@ -25,17 +25,13 @@ def import_exported(path: Path, options: ImportOptions, target: Path | None, nam
         MissingExtra: torch is not installed.
     """
     if options.inputs:
-        raise UsageError(f"`--input` is for a module: the sizes of {path} stand in it")
+        raise UsageError(f"`--input` is for a module or an ONNX file: the sizes of {path} stand in it")
     if not path.is_file():
-        raise UsageError(f"cannot read {path}: there is no such file")
+        what = "it is no ordinary file" if path.exists() else "there is no such file"
+        raise UsageError(f"cannot read {path}: {what}")
     is_read(path)
-    weights = None if target is None else target.with_suffix(".safetensors")
-    if weights is not None:
-        check_target(weights)
-        if weights.exists() and not force:
-            raise UsageError(
-                f"{weights} is there already, and the weights would be written to it; `--force` writes over it"
-            )
+    weights = weights_beside(target)
+    refuse_weights(weights, force=force)
     try:
         from netspec.capture.exported.importing import from_exported
     except ModuleNotFoundError as error:

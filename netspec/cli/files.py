@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -58,6 +59,37 @@ def write_atomic(path: Path, data: bytes | str, *, in_place: bool = False) -> No
         replace_file(target, data, durable=False)
     except OSError as error:
         raise unwritable(path, error) from None
+
+
+WEIGHTS: Final = ".safetensors"
+
+
+def weights_beside(target: Path | None) -> Path | None:
+    """The file for the weights of a spec that is to be written, beside it; None where the spec is printed.
+
+    Call it once the command's sources are known, so that neither file is written where the other one cannot be.
+
+    Raises:
+        UsageError: the spec is to be written where its weights go, or either is a directory or one of the sources.
+    """
+    if target is None:
+        return None
+    if target.suffix == WEIGHTS:
+        raise UsageError(f"{target}: the spec is written there, and its weights beside it; name it FILE.yaml")
+    check_target(target)
+    beside = target.with_suffix(WEIGHTS)
+    check_target(beside)
+    return beside
+
+
+def refuse_weights(beside: Path | None, *, force: bool) -> None:
+    """Refuse to write weights over a file that is there.
+
+    Raises:
+        UsageError: it is, and nothing says that it may be written over.
+    """
+    if beside is not None and beside.exists() and not force:
+        raise UsageError(f"{beside} is there already, and the weights would be written to it; `--force` writes over it")
 
 
 def write_new(path: Path, text: str, *, force: bool) -> None:

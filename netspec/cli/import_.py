@@ -12,7 +12,7 @@ import click
 
 from netspec.capture.sources import ModuleSource, module_source, names_in, told_names
 from netspec.cli.exported import EXPORTED, import_exported
-from netspec.cli.files import check_target, is_read, write_atomic
+from netspec.cli.files import WEIGHTS, check_target, is_read, refuse_weights, weights_beside, write_atomic
 from netspec.cli.modules import ImportOptions, imported_module, told_of_proof
 from netspec.cli.onnx_files import ONNX, import_onnx
 from netspec.diagnostics import UsageError
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     "--input", "inputs", multiple=True, metavar="SIZES",
     help="Of a module, a text or an ONNX file: one example's sizes, `3,224,224`, or `16,int64`; once for each input.",
 )  # fmt: skip
-@click.option("--flat", is_flag=True, help="Of those but a text: say everything once, without blocks and loops.")
-@click.option("--unverified", is_flag=True, help="Likewise: write what one run in eval mode did, without the proof.")
+@click.option("--flat", is_flag=True, help="Of a module, an ONNX file or a .pt2: say everything once.")
+@click.option("--unverified", is_flag=True, help="Of the same: write what one run in eval mode did, without the proof.")
 def command(
     source: str, output: str | None, force: bool, inputs: tuple[str, ...], flat: bool, unverified: bool
 ) -> None:
@@ -85,7 +85,9 @@ def command(
         return
     given = {"--input": bool(inputs) and not is_text, "--flat": flat, "--unverified": unverified}
     for option in (option for option, is_given in given.items() if is_given):
-        raise UsageError(f"`{option}` is for a module, `package.module:factory` or `file.py:Net`, and {source} is none")
+        whose = "a module, `package.module:factory` or `file.py:Net`, or an .onnx file"
+        whose += "" if option == "--input" else " or a .pt2"
+        raise UsageError(f"`{option}` is for {whose}, and {source} is none")
     if path.is_dir():
         path /= "config.json"
     is_read(path)
@@ -96,8 +98,29 @@ def command(
         text = path.read_bytes()
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
+    _refuse_others(path, text)
     written = from_config(text, name)
     _given_out(written, target)
+
+
+def _refuse_others(path: Path, data: bytes) -> None:
+    """Say what is read in the place of a file that is no text.
+
+    Raises:
+        NotImportable: it is none.
+    """
+    if data.startswith(b"PK\x03\x04"):
+        what = (
+            "a zip archive: name it .pt2 if `torch.export.save` wrote it, and .keras if Keras 3 did; what `torch.save` "
+            "writes is not opened: give the module, `file.py:Net`"
+        )
+    elif data.startswith(b"\x89HDF"):
+        what = "an HDF5 file, as Keras 2 wrote them: load it with Keras 3, and save it as `.keras`"
+    elif b"\0" in data or path.suffix == WEIGHTS:
+        what = "neither a text nor named as a file that is read: a `config.json`, .onnx, .pt2, .keras; or give a module"
+    else:
+        return
+    raise NotImportable(f"{path} is {what}")
 
 
 def _given_out(written: ImportedSpec, target: Path | None) -> None:
@@ -116,7 +139,6 @@ def _given_out(written: ImportedSpec, target: Path | None) -> None:
 _GRAPHS: Final = {ONNX: import_onnx, EXPORTED: import_exported}
 """What reads a file with a graph in it, by its suffix."""
 _KERAS: Final = ".keras"
-_WEIGHTS: Final = ".safetensors"
 _TEXTS: Final = (".ipynb", ".md", ".txt")
 """Files that hold programs among other things."""
 
@@ -144,15 +166,10 @@ def _from_text(
 
 def _from_keras(path: Path, target: Path | None, name: str | None, *, force: bool) -> None:
     """The network in a `.keras` file, with its weights beside the spec."""
-    if target is not None and target.suffix == _WEIGHTS:
-        raise UsageError(f"{target}: the spec is written there, and its weights beside it; name it FILE.yaml")
-    beside = None if target is None else target.with_suffix(_WEIGHTS)
-    if beside is not None:
-        check_target(beside)
+    beside = weights_beside(target)
     found: ImportedKeras = from_keras(path, name, with_weights=target is not None)
     if beside is not None and found.weights is not None:
-        if beside.exists() and not force:
-            raise UsageError(f"{beside} is there already, and the weights would go there; `--force` writes over it")
+        refuse_weights(beside, force=force)
         write_atomic(beside, found.weights)
         click.echo(f"wrote {beside}: the weights, with the keys of the net", err=True)
     elif beside is not None and beside.exists():

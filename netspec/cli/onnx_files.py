@@ -7,9 +7,9 @@ from shlex import quote
 
 import click
 
-from netspec.cli.files import check_target, is_read, write_atomic
+from netspec.cli.files import is_read, refuse_weights, weights_beside, write_atomic
 from netspec.cli.modules import ImportOptions, told_of_proof
-from netspec.diagnostics import MissingExtra, UsageError
+from netspec.diagnostics import MissingExtra
 from netspec.extras import install
 from netspec.views.describe import count_text
 
@@ -24,12 +24,9 @@ def import_onnx(path: Path, options: ImportOptions, target: Path | None, name: s
         NotCaptured: it has what no spec has, or is damaged; nothing is written.
         MissingExtra: onnx or torch is not installed.
     """
-    beside = None if target is None else target.with_suffix(".safetensors")
-    if beside is not None:
-        check_target(beside)
-        if beside.exists() and not force:
-            raise UsageError(f"{beside} is there already, where the weights are written; `--force` writes over it")
     is_read(path)
+    beside = weights_beside(target)
+    refuse_weights(beside, force=force)
     try:
         from netspec.capture.onnx.door import from_onnx, saved
     except ModuleNotFoundError as error:

@@ -315,7 +315,7 @@ REFUSED: dict[str, tuple[list[Any], list[Any], dict[str, Any], str]] = {
                        "the Expand"),
     "made large": ([node("ConstantOfShape", "s", "c"), node("Add", "x c")], ["N", 4], {"s": np.array([2**40])}, "more than 4,194,304"),
     "padded": ([node("Pad", "x p")], MAP, {"p": np.array([0, 0, 0, 0, 0, 0, 2**30, 0])}, "are computed"),
-    "unknown value": ([node("Add", "x absent")], ["N", 4], {}, 'reads "absent"'),
+    "unknown value": ([node("Add", "x absent")], ["N", 4], {}, '"absent" is read before a node makes it'),
     "no input": ([node("Identity", "w")], ["N", 4], {"w": numbers(4)}, "no input decides"),
     "large input": ([node("Relu", "x")], ["N", 2**30, 2**20], {}, "are run"),
 }  # fmt: skip

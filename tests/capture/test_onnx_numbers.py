@@ -78,3 +78,28 @@ def test_no_other_batch_is_advised_where_it_helps_nothing(tmp_path: Path) -> Non
         from_onnx(path)
     assert "`ArgMax` has no form in a spec" in str(caught.value)
     assert "dynamic_axes" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "told"),
+    [
+        ([("MatMul", "x w", "a"), ("Relu", "a", "a"), ("Relu", "a", "y")], '"a" is made twice'),
+        ([("Add", "x b", "a"), ("Relu", "a", "b"), ("Relu", "b", "y")], '"b" is read before a node makes it'),
+        ([("Relu", "x", "y"), ("Relu", "x", "x")], '"x" is made twice'),
+    ],
+)
+def test_a_value_that_is_made_of_itself_is_refused_at_once(
+    nodes: list[tuple[str, str, str]], told: str, tmp_path: Path
+) -> None:
+    helper: Any = onnx.helper
+    made = helper.make_graph(
+        [helper.make_node(op, inputs.split(), [output]) for op, inputs, output in nodes], "g",
+        [helper.make_tensor_value_info("x", 1, ["n", 4])], [helper.make_tensor_value_info("y", 1, ["n", 4])],
+        [helper.make_tensor("w", 1, [4, 4], [1.0] * 16)],
+    )  # fmt: skip
+    path = tmp_path / "net.onnx"
+    path.write_bytes(helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)]).SerializeToString())
+    with pytest.raises(NotCaptured) as caught:
+        from_onnx(path, ())
+    assert told in str(caught.value)
+    assert "the file is damaged" in str(caught.value)

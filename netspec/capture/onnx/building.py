@@ -139,12 +139,9 @@ class _Building:
         return self._placed()
 
     def _check(self, node: OnnxNode) -> None:
-        unknown = [name for name in node.inputs if name and name not in self.values]
-        if unknown:
-            raise NotCaptured(f'{node.place}: it reads "{unknown[0]}", which nothing in front of it gives')
-        again = [name for name in node.outputs if name in self.values]
-        if again or not node.outputs or (node.op in LAYERS and not node.inputs):
-            raise NotCaptured(f"{node.place}: it gives {', '.join(again) or 'or reads nothing'}, what is there already")
+        if not node.outputs or (node.op in LAYERS and not node.inputs):
+            lacks = "gives nothing" if not node.outputs else "reads nothing"
+            raise NotCaptured(f"{node.place}: it {lacks}; the file is damaged")
 
     def _node(self, node: OnnxNode) -> None:
         given = [[None] * len(_BATCHES) if not name else self.values[name] for name in node.inputs]

@@ -157,6 +157,7 @@ class _FileReader:
         constants = {one.name: self.tensor(one, f'"{one.name}"') for one in graph.initializer}
         given = [one for one in graph.input if one.name not in constants]
         nodes = [self._node(node) for node in graph.node]
+        _check_order(nodes, {*constants, *(one.name for one in graph.input)})
         metadata = {one.key: one.value for one in model.metadata_props}
         inputs = [self._input(one) for one in given]
         for one in inputs:
@@ -307,6 +308,19 @@ class _FileReader:
                 raise NotCaptured(
                     f"{place}: `{one.name}` is a graph of its own: a spec has no branches that a value decides"
                 )
+
+
+def _check_order(nodes: list[OnnxNode], known: set[str]) -> None:
+    """Refuse values that are read before they are made, or made twice: what follows values through a graph would not
+    come to an end where one is made from itself."""
+    for node in nodes:
+        for name in filter(None, node.inputs):
+            if name not in known:
+                raise NotCaptured(f'{node.place}: "{name}" is read before a node makes it; the file is damaged')
+        for name in filter(None, node.outputs):
+            if name in known:
+                raise NotCaptured(f'{node.place}: "{name}" is made twice; the file is damaged')
+            known.add(name)
 
 
 def _texts(model: Any) -> Iterator[Any]:

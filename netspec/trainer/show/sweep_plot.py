@@ -211,7 +211,7 @@ def scatter_figure(runs: Sequence[Run], metric: str, keys: Sequence[str]) -> Any
             else:
                 whole = all(x == int(x) for x in xs)
                 panel.xaxis.set_major_locator(MaxNLocator(_TICKS, integer=whole))
-                if whole:
+                if whole and max(map(abs, xs)) < 1e6:  # longer ones would touch: matplotlib takes out what they share
                     panel.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
             panel.scatter(xs, [y for _, y in pairs], s=18, alpha=0.75, color="#4c72b0", edgecolors="none")
         else:

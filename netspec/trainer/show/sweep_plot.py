@@ -205,13 +205,13 @@ def scatter_figure(runs: Sequence[Run], metric: str, keys: Sequence[str]) -> Any
         values = [value_of(run, key) for run in runs]
         if all(value is None or _is_number(value) for value in values):
             pairs = [(x, y) for x, y in zip(values, ys, strict=True) if x is not None]
-            xs = [x for x, _ in pairs]
+            xs: list[float] = [x for x, _ in pairs]
             if min(xs) > 0 and max(xs) / min(xs) >= 100:
                 panel.set_xscale("log")
             else:
                 whole = all(x == int(x) for x in xs)
                 panel.xaxis.set_major_locator(MaxNLocator(_TICKS, integer=whole))
-                if whole and max(map(abs, xs)) < 1e6:  # longer ones would touch: matplotlib takes out what they share
+                if whole and max(abs(x) for x in xs) < 1e6:  # longer ones would touch
                     panel.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
             panel.scatter(xs, [y for _, y in pairs], s=18, alpha=0.75, color="#4c72b0", edgecolors="none")
         else:

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from netspec.capture.sources import ModuleSource, module_source, names_in, told_names
-from netspec.cli.exported import EXPORTED, import_exported
 from netspec.cli.files import WEIGHTS, check_target, is_read, refuse_weights, weights_beside, write_atomic
+from netspec.cli.graphs import GRAPHS, import_graph
 from netspec.cli.modules import ImportOptions, imported_module, told_of_proof
-from netspec.cli.onnx_files import ONNX, import_onnx
 from netspec.diagnostics import UsageError
 from netspec.importing import ImportedKeras, ImportedSpec, NotImportable, from_config, from_keras, from_program
 from netspec.views.describe import count_text
@@ -70,24 +69,36 @@ def command(
     name = None if target is None else target.stem
     program, path = module_source(source), Path(source)
     options = ImportOptions(inputs, is_flat=flat, is_verified=not unverified)
-    if path.suffix.lower() in _GRAPHS:
-        _GRAPHS[path.suffix.lower()](path, options, target, name, force=force)
+    if path.suffix.lower() in GRAPHS:
+        import_graph(path, options, target, name, force=force)
         return
     is_text = program is None and path.suffix.lower() in _TEXTS and path.is_file()
     if is_text and not (flat or unverified):
         _from_text(path, inputs, target, name)
-        return
-    if program is not None and program.file is not None and not program.rest and program.file.is_file():
+    elif program is not None and program.file is not None and not program.rest and program.file.is_file():
         _from_text(program.file, inputs, target, name, module=program)
-        return
-    if program is not None:
+    elif program is not None:
         _from_module(program, options, target, name, force=force)
-        return
-    given = {"--input": bool(inputs) and not is_text, "--flat": flat, "--unverified": unverified}
+    else:
+        _refuse_options(options, source, is_text=is_text)
+        _from_data(path, target, name, force=force)
+
+
+def _refuse_options(options: ImportOptions, source: str, *, is_text: bool) -> None:
+    """Refuse what is for a module where none is given."""
+    given = {
+        "--input": bool(options.inputs) and not is_text,
+        "--flat": options.is_flat,
+        "--unverified": not options.is_verified,
+    }
     for option in (option for option, is_given in given.items() if is_given):
         whose = "a module, `package.module:factory` or `file.py:Net`, or an .onnx file"
         whose += "" if option == "--input" else " or a .pt2"
         raise UsageError(f"`{option}` is for {whose}, and {source} is none")
+
+
+def _from_data(path: Path, target: Path | None, name: str | None, *, force: bool) -> None:
+    """The network of a `.keras` file or of a config of Hugging Face's."""
     if path.is_dir():
         path /= "config.json"
     is_read(path)
@@ -136,8 +147,6 @@ def _given_out(written: ImportedSpec, target: Path | None) -> None:
     )
 
 
-_GRAPHS: Final = {ONNX: import_onnx, EXPORTED: import_exported}
-"""What reads a file with a graph in it, by its suffix."""
 _KERAS: Final = ".keras"
 _TEXTS: Final = (".ipynb", ".md", ".txt")
 """Files that hold programs among other things."""

@@ -37,6 +37,10 @@ class FromOnnx(NamedTuple):
     """The largest from what onnxruntime computes of the file; None where it was not asked."""
     notes: tuple[str, ...]
 
+    def saved(self) -> bytes:
+        """The weights as a safetensors file."""
+        return save(self.weights)
+
 
 def from_onnx(
     path: Path, sizes: Sequence[str] = (), *, name: str | None = None, is_flat: bool = False, is_verified: bool = True
@@ -78,11 +82,6 @@ def from_onnx(
         if one.is_cast
     ]
     return FromOnnx(found, weights, difference, tuple(notes))
-
-
-def saved(weights: dict[str, Tensor]) -> bytes:
-    """Weights as a safetensors file."""
-    return save(weights)
 
 
 def _sizes_of(file: OnnxFile, at: int, said: Sequence[str]) -> list[int]:

@@ -82,7 +82,10 @@ def _parsed(text: bytes) -> dict[str, Any]:
     try:
         found: Any = json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
-        raise NotImportable(f"this is no JSON: {error}") from None
+        raise NotImportable(
+            f"this is no JSON, as a `config.json` of Hugging Face's is: {error}; `netspec import --help` lists what "
+            "else is read, and by which names"
+        ) from None
     if not isinstance(found, dict):
         raise NotImportable("a `config.json` holds one object, `{…}`, and this one does not")
     return cast("dict[str, Any]", found)

@@ -19,6 +19,7 @@ from netspec.recipe.resolved import Draft, NotRead, Recipe
 from netspec.recipe.targets import check_losses
 from netspec.text.source import ListNode, MapNode, Node
 from netspec.validation import Reader
+from netspec.writing import flow
 
 
 def check_recipe(read: Recipe | Draft, node: MapNode, reader: Reader, net: Against | None) -> None:
@@ -223,7 +224,7 @@ def _check_thawing(recipe: Recipe, node: MapNode, reader: Reader) -> None:
     for group, item in zip(recipe.groups, groups.items if isinstance(groups, ListNode) else (), strict=False):
         if group.freeze is None or group.freeze < recipe.epochs or not isinstance(item, MapNode):
             continue
-        forever = f"write `freeze: [{', '.join(group.parameters)}]` beside `groups`"
+        forever = f"write `freeze: {flow(list(group.parameters))}` beside `groups`"
         _conflict(
             reader, place(item, "freeze"), f"`freeze: {group.freeze}` freezes the group in all of "
             f"`epochs: {recipe.epochs}`, so it never trains",

@@ -523,3 +523,12 @@ def test_an_epoch_whose_only_batch_is_dropped_is_a_conflict_with_both_numbers() 
     (found,) = findings(spec(held))
     assert found.code == "recipe-conflict"
     assert "90 examples to train on, fewer than `batch_size: 96`" in found.message
+
+
+@pytest.mark.parametrize("pattern", ["*.bias", "0.*", "norm", "a, b.*"])
+def test_a_group_that_never_trains_is_told_what_freezes_it_for_good(pattern: str) -> None:
+    """What the message says to write is read as these patterns, also where YAML wants them in quotes."""
+    (found,) = findings(spec(f'groups: [{{parameters: ["{pattern}"], freeze: 10}}]'))
+    assert found.help is not None
+    (advice,) = re.findall(r"or write `(freeze: .*)` beside", found.help)
+    assert recipe(advice).freeze == (pattern,)

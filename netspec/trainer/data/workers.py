@@ -23,6 +23,7 @@ from torch.utils.data import get_worker_info
 
 from netspec.asked import option
 from netspec.diagnostics import ResourceError
+from netspec.trainer.machine.allocator import keep_memory
 from netspec.trainer.machine.signals import STOPPING
 
 T = TypeVar("T")
@@ -42,7 +43,8 @@ def worker_context() -> BaseContext:
 
 
 def begin_worker(_number: int) -> None:
-    """Initialise a worker: ignore the signals that stop a run, and watch the training process.
+    """Initialise a worker: ignore the signals that stop a run, watch the training process, and use freed memory again:
+    a fifth of the time of a photograph went into fresh pages.
 
     Such signals are sent to all processes of a run. The training process handles them, and still needs examples up to
     the end of its step.
@@ -50,6 +52,7 @@ def begin_worker(_number: int) -> None:
     for number in STOPPING:
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    keep_memory()
 
 
 def _end_with_parent() -> None:

@@ -16,6 +16,14 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4  # of malloc.h
 _MIB = 2**20
 
 
+def keep_memory() -> None:
+    """Let glibc keep freed memory for the rest of this process. Without glibc, do nothing."""
+    if platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        libc.mallopt(_MMAP_MAX, 0)
+        libc.mallopt(_TRIM_THRESHOLD, 2**31 - 1)
+
+
 @contextmanager
 def kept_memory() -> Generator[None]:
     """Let glibc keep freed memory, and return it to the kernel afterwards. Without glibc, do nothing.
@@ -23,15 +31,14 @@ def kept_memory() -> Generator[None]:
     glibc's settings cannot be read, so they cannot be restored. Afterwards they are those that glibc adapts to by
     itself in a process that has freed blocks of 32 MiB.
     """
+    keep_memory()
     if platform.libc_ver()[0] != "glibc":
         yield
         return
-    libc = ctypes.CDLL(None)
-    libc.mallopt(_MMAP_MAX, 0)
-    libc.mallopt(_TRIM_THRESHOLD, 2**31 - 1)
     try:
         yield
     finally:
+        libc = ctypes.CDLL(None)
         libc.mallopt(_MMAP_THRESHOLD, 32 * _MIB)
         libc.mallopt(_TRIM_THRESHOLD, 64 * _MIB)
         libc.mallopt(_MMAP_MAX, 65536)

@@ -153,14 +153,14 @@ class SharedSweep:
         return net
 
     def _settled(self, trial: Asked) -> tuple[Sequence[TrialChain], FrozenTrial]:
-        """The chains, once all before a trial have their parameters, and the trial as the study has it; a process that
-        is killed in between gives no parameters."""
+        """The chains, once all before a trial have their parameters, and the trial as the study has it. A study is told
+        one parameter after the other; a process that is killed in between gives no more."""
         patience = time.monotonic() + 5
         while True:
             trials = self._trials()
             found = chains(trials, self.retries)
-            unknown = any(c.number < trial.number and c.state == "undecided" and not c.point for c in found)
-            if not unknown or time.monotonic() > patience:
+            early = (c for c in found if c.number < trial.number and c.state == "undecided")
+            if all(self._distributions.keys() <= c.point.keys() for c in early) or time.monotonic() > patience:
                 return found, next(each for each in trials if each.number == trial.number)
             time.sleep(0.02)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from netspec.capture.graph import Traced
 from netspec.capture.items import PlacedItem, made
 from netspec.capture.masks import mask_options
+from netspec.capture.patterns import ShapeOf, lists_of
 
 
 class _No(Exception):
@@ -24,9 +25,6 @@ class _Product(NamedTuple):
     left: list[str]
     right: list[str]
     result: list[str]
-
-
-ShapeOf = Callable[[Traced], tuple[int, ...]]
 
 
 class _Operand(NamedTuple):
@@ -59,7 +57,7 @@ def fused(items: list[PlacedItem], outputs: Sequence[Traced], shape_of: ShapeOf)
         outputs: the values that it gives.
         shape_of: the shape of a value in the spec.
     """
-    for body in _lists(items):
+    for body in lists_of(items):
         for item in list(body):
             if item.body is None and item.word in ("Softmax", "attend") and item in body and not _is_own(item):
                 counts: Counter[Traced] = Counter(outputs)
@@ -68,7 +66,7 @@ def fused(items: list[PlacedItem], outputs: Sequence[Traced], shape_of: ShapeOf)
                 with suppress(_No):
                     (_OfSteps if item.word == "Softmax" else _OfHeads)(body, counts, item, shape_of).run()
     there = {value for item in _leaves(items) for value in item.gives}
-    for body in _lists(items):
+    for body in lists_of(items):
         for item in body:
             if item.body is not None:  # weights that a module gives to nobody
                 item.gives = tuple(value for value in item.gives if value in there or value is item.takes)
@@ -84,15 +82,8 @@ def unread(items: list[PlacedItem]) -> Iterator[PlacedItem]:
     return (item for item in _leaves(items) if item.word == "masked")
 
 
-def _lists(items: list[PlacedItem]) -> Iterator[list[PlacedItem]]:
-    for item in items:
-        if item.body is not None:
-            yield from _lists(item.body)
-    yield items
-
-
 def _leaves(items: list[PlacedItem]) -> Iterator[PlacedItem]:
-    for body in _lists(items):
+    for body in lists_of(items):
         yield from (item for item in body if item.body is None)
 
 

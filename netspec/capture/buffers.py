@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import torch
 
+from netspec.capture.constants import is_learned
 from netspec.capture.forms import Form
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import PlacedItem, made
@@ -49,7 +50,7 @@ def part_of(call: TracedCall) -> BufferPart | None:
 
 def of_buffers(lowering: Lowering, call: TracedCall) -> bool:
     """Note numbers that are chosen from buffers, such as a part of a mask: they are written as they are."""
-    sources = [lowering.constants.get(value, (value, ()))[0] for value in call.reads() if lowering.is_learned(value)]
+    sources = [lowering.constants.get(value, (value, ()))[0] for value in call.reads() if is_learned(lowering, value)]
     if call.constant is None or any(source.kind != "buffer" for source in sources):
         return False
     result = call.results[0]

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import torch
 from torch import Tensor, nn
 
-from netspec.capture.graph import Region, Traced
+from netspec.capture.graph import Region, Traced, TracedCall
 from netspec.capture.items import PlacedItem
+from netspec.capture.lookups import only_adds_axes
+from netspec.capture.trace import OF_THE_SHAPE
 from netspec.capture.written import ExpressionText
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ def item_of(module: nn.Module, source: Traced, wanted: tuple[int, ...]) -> Place
         numbers = ExpressionText(f"range({wanted[0]})")
     persistent = source.kind == "buffer" and source.key in module.state_dict()
     found = PlacedItem("Buffer", None, arguments={"value": numbers}, path=source.key)
+    found.numbers = source.tensor.detach().reshape(wanted)
     if persistent:
         found.keys = {"value": source.key}
     else:
@@ -47,6 +50,35 @@ def item_of(module: nn.Module, source: Traced, wanted: tuple[int, ...]) -> Place
     if source.dtype != "float32":
         found.arguments["dtype"] = source.dtype
     return found
+
+
+def noted(lowering: Lowering, call: TracedCall) -> bool:
+    """Note what is made of parameters and numbers alone, where that is a parameter in another shape, or numbers."""
+    result = call.results[0]
+    learned = [value for value in call.reads() if is_learned(lowering, value)]
+    if not learned or call.name in OF_THE_SHAPE:
+        result.kind, result.tensor = "numbers", call.constant
+        return True
+    if call.name not in _RESHAPES or len(learned) > 1 or result.dtype != learned[0].dtype:
+        return False
+    chosen = call.name == "__getitem__" and not only_adds_axes(call)
+    if chosen or prod(result.shape) != prod(learned[0].shape):
+        return False
+    source, _ = lowering.constants.get(learned[0], (learned[0], ()))
+    lowering.constants[result] = (source, result.shape)
+    return True
+
+
+_RESHAPES: Final = ("view", "reshape", "unsqueeze", "squeeze", "flatten", "contiguous", "to", "type_as", "__getitem__")
+
+
+def is_learned(lowering: Lowering, value: Traced) -> bool:
+    """Whether it is a parameter or a saved buffer, or made of some; a buffer that is not saved is numbers."""
+    if value.kind == "buffer":
+        return value.key in lowering.saved
+    if value.kind == "parameter" or value in lowering.constants:
+        return True
+    return value.kind == "made" and not value.varies
 
 
 def _numbers(tensor: Tensor) -> Any:

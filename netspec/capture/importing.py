@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from typing import Final, NamedTuple
@@ -27,12 +27,15 @@ from netspec.capture.lowering import Lowering
 from netspec.capture.modes import freeze
 from netspec.capture.order import chained
 from netspec.capture.prepared import prepared
-from netspec.capture.proof import EqualityProof, Unproven, key_map
+from netspec.capture.proof import EqualityProof, Unproven, WideNumbers, key_map
+from netspec.capture.rms import normalised
+from netspec.capture.rotary import turned
 from netspec.capture.runs import run
 from netspec.capture.schedule import JOINS, BodyNames
 from netspec.capture.shape import shaped, share
 from netspec.capture.terms import with_terms
 from netspec.capture.ties import tie
+from netspec.capture.wide import wide_numbers
 from netspec.capture.written import lines, source_of
 from netspec.compiler import loads
 from netspec.errors import SpecError
@@ -56,7 +59,10 @@ class FromTorch(NamedTuple):
     blocks: int
     """How many blocks it has."""
     left_out: frozenset[str] = frozenset()
-    """Keys of the module that the spec has not: buffers of which it has parts as numbers."""
+    """Keys of the module that the spec has not: buffers of which it has parts as numbers, other names of a parameter,
+    and what no run uses."""
+    wide: WideNumbers | None = None
+    """What a further proof is given; see `EqualityProof`."""
 
     @property
     def keeps_keys(self) -> bool:
@@ -77,6 +83,8 @@ class WrittenTrace(NamedTuple):
 
     outputs: int = 1
     """How many outputs the network has in eval mode."""
+    training: bool = False
+    """In which mode the module ran."""
 
     @property
     def layers(self) -> list[PlacedItem]:
@@ -125,10 +133,10 @@ def from_torch(
     try:
         if not is_flat:
             try:
-                return _proven(module, example, structured(again(), title))
+                return _proven(module, example, structured(again(), title), partial(structured, name=title))
             except NotCaptured:  # what says everything once is the judge
                 pass
-        return _proven(module, example, train_mode if training else eval_mode)
+        return _proven(module, example, train_mode if training else eval_mode, partial(flat, name=title))
     except NotCaptured:
         _compare(eval_mode, train_mode, "in training mode")
         raise
@@ -172,15 +180,18 @@ def _unproven(written: WrittenTrace) -> FromTorch:
     )
 
 
-def _proven(module: nn.Module, example: Sequence[Tensor], written: WrittenTrace) -> FromTorch:
-    """The spec that is written, held against the module."""
+def _proven(
+    module: nn.Module, example: Sequence[Tensor], written: WrittenTrace, again: Callable[[Trace], WrittenTrace]
+) -> FromTorch:
+    """The spec that is written, held against the module; `again` writes that of another run."""
     try:
         net = loads(written.text)
     except SpecError as error:
         raise NotCaptured(f"the spec of this module would not compile:\n{error}") from None
     try:
         keys = key_map(net, written.layers)
-        proof = partial(EqualityProof, module, net, keys, 1, written.left_out, written.order)
+        wide = wide_numbers(module, example, net, written, again)
+        proof = partial(EqualityProof, module, net, keys, 1, written.left_out, written.order, wide)
         found = compared(proof, example)
     except Unproven as error:
         raise NotCaptured(f"the spec and the module differ: {error}") from None
@@ -191,12 +202,26 @@ def _proven(module: nn.Module, example: Sequence[Tensor], written: WrittenTrace)
             f"in training mode the module gives {len(written.order)} tensors, of which {written.order[0] + 1} is the "
             f"network's and {heads} are those of its heads, in this order: `Outputs(output, aux)` of the built network"
         )
-    if written.left_out:
-        more = f" and {len(written.left_out) - 1} more" if len(written.left_out) > 1 else ""
-        notes.append(f"`{min(written.left_out)}`{more}: no key of the spec, which says otherwise what is used of it")
+    notes += _without_keys(found, written)
     notes += found.notes
     proven = ("in eval and in training mode", *found.proven)
-    return FromTorch(written.text, keys, net, found.worst, proven, tuple(notes), written.blocks, written.left_out)
+    left_out = written.left_out | found.unused | found.tied.keys()
+    return FromTorch(written.text, keys, net, found.worst, proven, tuple(notes), written.blocks, left_out, wide)
+
+
+def _without_keys(found: Compared, written: WrittenTrace) -> Iterator[str]:
+    """What there is to say of keys of the module that the spec has not."""
+    if written.left_out:
+        yield f"{_and_more(written.left_out)}: no key of the spec, which says otherwise what is used of it"
+    if found.tied:
+        first = min(found.tied)
+        yield f"{_and_more(found.tied)}: the spec has that parameter under one key, here `{found.tied[first]}`"
+    if found.unused:
+        yield f"{_and_more(found.unused)}: used in no run, so that the spec has no layer with it"
+
+
+def _and_more(keys: Collection[str]) -> str:
+    return f"`{min(keys)}`" + (f" and {len(keys) - 1} more" if len(keys) > 1 else "")
 
 
 def _otherwise_trained(found: Compared) -> list[str]:
@@ -206,10 +231,9 @@ def _otherwise_trained(found: Compared) -> list[str]:
     keys = found.trained_by_spec
     if not keys:
         return []
-    told = f"`{keys[0]}`" + (f" and {len(keys) - 1} more" if len(keys) > 1 else "")
     return [
-        f"{told} require no gradient in the module, but train in the spec, whose `freeze` stops all of a layer: each "
-        "parameter, and the statistics of a norm"
+        f"{_and_more(keys)} require no gradient in the module, but train in the spec, whose `freeze` stops all of a "
+        "layer: each parameter, and the statistics of a norm"
     ]
 
 
@@ -258,7 +282,13 @@ def _items(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
     )
     outputs = [lowering.find(value) for value in trace.root.outputs]
     heads = {lowering.find(value): i for value, i in trace.heads.items()}
-    fused(items, outputs, lambda value: lowering.form(value).shape(value.shape, trace.batch))
+
+    def shape_of(value: Traced) -> tuple[int, ...]:
+        return lowering.form(value).shape(value.shape, trace.batch)
+
+    normalised(items, outputs, shape_of)
+    fused(items, outputs, shape_of)
+    turned(items, outputs, shape_of)
     lowering.refused.extend((item.place, _ALONE) for item in unread(items))
     if lowering.refused:
         raise NotCaptured(_refusal(lowering.refused))
@@ -306,7 +336,7 @@ def _written(
     text += [*(["blocks:", *parts] if parts else []), "layers:", *body, *tail]
     state = trace.root.module.state_dict()
     left_out = frozenset(key for key in lowering.left_out if key in state)
-    return WrittenTrace("\n".join(text) + "\n", items, len(blocks), left_out, trace.order, len(outputs))
+    return WrittenTrace("\n".join(text) + "\n", items, len(blocks), left_out, trace.order, len(outputs), trace.training)
 
 
 def _outputs(trace: Trace, names: Sequence[str]) -> str:

@@ -62,6 +62,8 @@ class PlacedItem:
     """Of a nested list, whether what is in it stands in the list around it, without a module of its own."""
     keeps_statistics: bool = False
     """Of a layer, whether it keeps the statistics of what it has seen."""
+    numbers: Any = None
+    """Of a `Buffer`, the tensor whose numbers it has; of attention with `rotary`, the turns for each position."""
     is_steady: bool = False
     """Of such a layer, whether it stays in eval mode while the module trains."""
 

@@ -10,15 +10,15 @@ from torch import nn
 
 from netspec.capture import layers
 from netspec.capture.buffers import BufferPart, of_buffers, saved
-from netspec.capture.constants import Homes, item_of
+from netspec.capture.constants import Homes, item_of, noted
 from netspec.capture.forms import AxisMoves, Form, Unmovable
 from netspec.capture.graph import Place, Region, Trace, Traced, TracedCall
 from netspec.capture.items import PlacedItem, made
-from netspec.capture.lookups import ChosenPlaces, followed, looked_up, only_adds_axes
+from netspec.capture.lifted import lift, lifted_value, moved_once
+from netspec.capture.lookups import ChosenPlaces, followed, looked_up
 from netspec.capture.modes import draws, in_eval, keeps_statistics
 from netspec.capture.parametrized import parametrized
 from netspec.capture.positions import position_free
-from netspec.capture.trace import OF_THE_SHAPE
 from netspec.layers.base import Layer
 
 Handler = Callable[["Lowering", TracedCall], None]
@@ -60,6 +60,8 @@ class Lowering:
         """Tensors that are others, padded with `-inf`, and by how much: pools of maxima pad so by themselves."""
         self.parts: dict[Traced, BufferPart] = {}
         """Of numbers the buffer that they are a part of."""
+        self.lifted: dict[Traced, tuple[Traced, AxisMoves]] = {}
+        """Of values without a batch axis what they are made of, and how its axes are moved; see `lifted.py`."""
         self.places: dict[Traced, ChosenPlaces] = {}
         """Of what is moved or chosen of a parameter, which numbers of it."""
         self.truths: dict[Traced, Any] = {}
@@ -135,7 +137,8 @@ class Lowering:
         name = call.name
         handler = self.functions.get(name) or self.functions.get(name.strip("_"))
         if not any(value.varies for value in call.results) and (
-            self._constant(call)
+            moved_once(self, call)
+            or noted(self, call)
             or followed(self, call)
             or ((handler is None or name in _CHOOSE or call.results[0].dtype == "bool") and of_buffers(self, call))
         ):
@@ -143,29 +146,6 @@ class Lowering:
         if handler is None:
             raise NoForm(f"`{name}` has no form in a spec")
         handler(self, call)
-
-    def _constant(self, call: TracedCall) -> bool:
-        """Note what is made of parameters and numbers alone, where that is a parameter in another shape, or numbers."""
-        result = call.results[0]
-        learned = [value for value in call.reads() if self.is_learned(value)]
-        if not learned or call.name in OF_THE_SHAPE:
-            result.kind, result.tensor = "numbers", call.constant
-            return True
-        moves = ("view", "reshape", "unsqueeze", "squeeze", "flatten", "contiguous", "to", "type_as", "__getitem__")
-        if call.name not in moves or len(learned) > 1 or result.dtype != learned[0].dtype:
-            return False
-        chosen = call.name == "__getitem__" and not only_adds_axes(call)
-        if chosen or prod(result.shape) != prod(learned[0].shape):
-            return False
-        source, _ = self.constants.get(learned[0], (learned[0], ()))
-        self.constants[result] = (source, result.shape)
-        return True
-
-    def is_learned(self, value: Traced) -> bool:
-        """Whether it is a parameter or a buffer, or made of some."""
-        if value.kind in ("parameter", "buffer") or value in self.constants:
-            return True
-        return value.kind == "made" and not value.varies and value not in self.constants
 
     # ---- values
 
@@ -229,9 +209,9 @@ class Lowering:
 
     def constant(self, value: Traced, shape: Sequence[int]) -> Traced:
         """A parameter or a buffer as a value whose first axis, of 1, is that of the batch."""
-        many = saved(self, value, shape)
-        if many is not None:
-            return many
+        known = saved(self, value, shape) or lifted_value(self, value, shape)
+        if known is not None:
+            return known
         source, seen = self.constants.get(value, (value, value.shape))
         if source.kind == "made":
             chosen = looked_up(self, source, shape)
@@ -361,6 +341,8 @@ class Lowering:
         if not form.plain and not position_free(name, layer, form, len(given[0].shape)):
             raise NoForm(f"`{name}` works on a batch that is merged with another axis, or is not the first")
         self.add(call, name, value, arguments, form=form, **more)
+        if positions:
+            lift(self, call.results[0])
 
     def is_steady(self, call: TracedCall) -> bool:
         """Whether the module that calls a function stays in eval mode while the whole trains."""

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from types import CellType, FunctionType
 from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from netspec.capture.graph import NotCaptured
 from netspec.capture.items import PlacedItem
+from netspec.capture.layers import dropped_share
 from netspec.capture.modes import set_mode
+from netspec.capture.precision import in_64_bits
 from netspec.capture.shape import identity
 from netspec.capture.users import passing, told, users_own
 from netspec.net import Net
@@ -29,8 +29,8 @@ class Unproven(Exception):
     """The spec and the module differ; the message says in what."""
 
 
-def key_map(net: Net, leaves: Sequence[PlacedItem]) -> dict[str, str]:
-    """For each key of the built net that of the module: layer by layer, in the order in which they were written."""
+def placed(net: Net, leaves: Sequence[PlacedItem]) -> list[tuple[str, PlacedItem]]:
+    """The layers of a net by their paths, each with the item as which it was written."""
     rows = [leaf for leaf in net.layers if not leaf.again]
     seen: set[tuple[str, ...]] = set()
     items: list[PlacedItem] = []
@@ -41,12 +41,15 @@ def key_map(net: Net, leaves: Sequence[PlacedItem]) -> dict[str, str]:
         items.append(item)
     if len(rows) != len(items):
         raise Unproven(f"the spec has {len(rows)} layers, and {len(items)} were written")
-    found: dict[str, str] = {}
     for leaf, item in zip(rows, items, strict=True):
         if leaf.type != item.word:
             raise Unproven(f"`{leaf.type}` at {leaf.span.place} was written as `{item.word}`")
-        found.update({f"{leaf.path}.{name}": key for name, key in item.keys.items()})
-    return found
+    return [(leaf.path, item) for leaf, item in zip(rows, items, strict=True)]
+
+
+def key_map(net: Net, leaves: Sequence[PlacedItem]) -> dict[str, str]:
+    """For each key of the built net that of the module: layer by layer, in the order in which they were written."""
+    return {f"{path}.{name}": key for path, item in placed(net, leaves) for name, key in item.keys.items()}
 
 
 def fill(module: nn.Module, seed: int, left_out: Collection[str] = ()) -> None:
@@ -64,6 +67,15 @@ def fill(module: nn.Module, seed: int, left_out: Collection[str] = ()) -> None:
             tensor.copy_(values)
 
 
+class WideNumbers(NamedTuple):
+    """Numbers that a module computes of nothing that is saved or given, with 64 bits: with 32 they are rounded."""
+
+    buffers: Mapping[str, Tensor]
+    """Of the buffers of the built net that hold such numbers, by name."""
+    tables: Sequence[Tensor]
+    """What the spec computes by itself, of which the module may keep a buffer."""
+
+
 class EqualityProof:
     """A module and the net that is to be the same, with the same random weights, in 64 bits.
 
@@ -79,34 +91,48 @@ class EqualityProof:
         seed: int,
         left_out: Collection[str] = (),
         order: Sequence[int] = (),
+        wide: WideNumbers | None = None,
     ) -> None:
         self.left_out = left_out
         self.order = order
         """Which of the module's outputs in training mode are those of the spec; all of them if it is empty."""
         self.keys = keys
         self.seed = seed
-        self.theirs = _copied(module).double()
+        self.theirs = copied(module).double()
+        _draw_alike(self.theirs)
         self.ours = build(net, check_memory=False).double()
-        self._check_keys()
+        rest = set(self.theirs.state_dict()) - set(keys.values())
+        self.tied = _twins(self.theirs, keys.values(), rest)
+        """Keys of the module that are another name of a parameter which the spec has, and that one's."""
+        self.unused = frozenset(rest - self.tied.keys() - set(left_out))
+        """Keys of the module that are used in no run."""
         self.trained_by_spec, self.trained_by_module = self._trained()
         """The keys in the module of the parameters that the spec alone trains, and those that the module alone does."""
         fill(self.theirs, seed, left_out)
         state = self.theirs.state_dict()
         shapes = {key: value.shape for key, value in self.ours.state_dict().items()}
         self.ours.load_state_dict({own: state[key].reshape(shapes[own]) for own, key in keys.items()})
+        if wide is not None:
+            self._place(wide)
 
-    def _check_keys(self) -> None:
-        missing = sorted(set(self.theirs.state_dict()) - set(self.keys.values()) - set(self.left_out))
-        if missing:
-            others = f" and {len(missing) - 1} more are" if len(missing) > 1 else " is"
-            raise Unproven(f"`{missing[0]}`{others} used in no run that was seen, so that the spec has not all weights")
+    def _place(self, wide: WideNumbers) -> None:
+        """Give numbers that are computed with 32 bits on the one side, and with 64 on the other, to both with 64."""
+        ours = dict(self.ours.named_buffers())
+        saved = self.theirs.state_dict()
+        with torch.no_grad():
+            for name, numbers in wide.buffers.items():
+                _refine(ours[name], numbers)
+            for key, buffer in self.theirs.named_buffers():
+                if key not in saved and buffer.is_floating_point():
+                    for table in wide.tables:
+                        _refine(buffer, table)
 
     def _trained(self) -> tuple[list[str], list[str]]:
         """What only one of the two trains."""
         set_mode(self.theirs, training=True)
         theirs = {key for key, value in _parameters(self.theirs) if value.requires_grad}
         ours = {self.keys[key] for key, value in _parameters(self.ours) if value.requires_grad}
-        return sorted(ours - theirs), sorted(theirs - ours)
+        return sorted(ours - theirs), sorted(theirs - ours - self.unused - self.tied.keys())
 
     def check(self, inputs: Sequence[Tensor], *, training: bool) -> float:
         """The largest difference of outputs and gradients, as a share of the largest value.
@@ -133,7 +159,7 @@ class EqualityProof:
                 raise Unproven(f"`{self.keys[own]}` has a gradient in the spec alone")
             told = f"the gradient of `{self.keys[own]}`"
             worst = max(worst, _close(other.reshape(gradient.shape), gradient, told, scale))
-        alone = sorted(set(theirs.weights) - {self.keys[own] for own in ours.weights})
+        alone = sorted(set(theirs.weights) - {self.keys[own] for own in ours.weights} - self.tied.keys())
         if alone:
             raise Unproven(f"`{alone[0]}` has a gradient in the module alone")
         return max(worst, self._buffers())
@@ -162,6 +188,18 @@ class EqualityProof:
         )
 
 
+def _refine(buffer: Tensor, numbers: Tensor) -> None:
+    """Put numbers of 64 bits in the place of those of a buffer, if it has them with 32."""
+    if buffer.numel() == numbers.numel():
+        numbers = numbers.reshape(buffer.shape).to(buffer.dtype)
+        if torch.allclose(buffer, numbers, rtol=_ROUNDED, atol=_ROUNDED * max(_largest(numbers), 1e-300)):
+            buffer.copy_(numbers)
+
+
+_ROUNDED: Final = 2.0**-18
+"""How far numbers that were computed with 32 bits may be from those of 64, as a share of the largest."""
+
+
 @passing
 def _ran(model: nn.Module, given: Sequence[Tensor]) -> Any:
     sizes = " and ".join(" x ".join(map(str, x.shape)) for x in given)
@@ -179,59 +217,12 @@ class _RunResult(NamedTuple):
     """Those of the parameters."""
 
 
-_WIDER: Final = {torch.float32: torch.float64, torch.float16: torch.float64, torch.bfloat16: torch.float64}
+def copied(module: nn.Module) -> nn.Module:
+    """A copy of a module, in which nothing is what the module has.
 
-
-@contextmanager
-def in_64_bits() -> Generator[None]:
-    """Tensors that a program makes have 64 bits, too."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    try:
-        with _SteadyDropout():
-            yield
-    finally:
-        torch.set_default_dtype(before)
-
-
-class _SteadyDropout(TorchFunctionMode):
-    """Dropout scales by its share in place of drawing, so that two models agree wherever their batches lie; floats are
-    made with 64 bits."""
-
-    @passing
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        name = getattr(func, "__name__", "")
-        if name == "float":
-            return args[0].double()
-        args = tuple(_WIDER.get(each, each) if isinstance(each, torch.dtype) else each for each in args)
-        given = dict(kwargs or {})
-        if given.get("dtype") in _WIDER:
-            given["dtype"] = _WIDER[given["dtype"]]
-        if name in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"):
-            found = dict(zip(("input", "p", "training"), args, strict=False)) | given
-            if not found.get("training", True):
-                return func(*args, **given)
-            return found["input"] * (1 - found.get("p", 0.5) / 2)
-        share, bias = 0.0, None
-        if name == "scaled_dot_product_attention":
-            share = given.get("dropout_p", args[4] if len(args) > 4 else 0.0)
-            args, given = args[:4], {**given, "dropout_p": 0.0}
-        elif name == "multi_head_attention_forward" and given.get("training", True):
-            share, bias = args[10], args[12]
-            args = (*args[:10], 0.0, *args[11:])
-        result = func(*args, **given)
-        if not share:
-            return result
-        scaled = 1 - share / 2
-        if not isinstance(result, tuple):
-            return result * scaled
-        unscaled = 0.0 if bias is None else bias * (1 - scaled)  # what is dropped stands in front of the last matrix
-        return (result[0] * scaled + unscaled, *result[1:])
-
-
-def _copied(module: nn.Module) -> nn.Module:
+    Raises:
+        NotCaptured: it cannot be copied.
+    """
     try:
         memo: dict[int, Any] = {}
         copied = copy.deepcopy(module, memo)
@@ -260,6 +251,27 @@ def _closed_over(function: FunctionType, cells: tuple[CellType, ...], memo: Mapp
 def _parameters(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
     """The parameters under each of their keys."""
     return model.named_parameters(remove_duplicate=False)
+
+
+def _draw_alike(model: nn.Module) -> None:
+    """Let what drops whole examples draw as torchvision does, whatever numbers it draws by itself."""
+    for part in model.modules():
+        share = dropped_share(part)
+        if share is not None:
+            part.forward = _dropping(part, share)
+
+
+def _dropping(part: nn.Module, share: float) -> Callable[[Tensor], Tensor]:
+    from torchvision.ops import stochastic_depth  # pyright: ignore[reportMissingTypeStubs]  # it has none
+
+    return lambda x: stochastic_depth(x, share, "row", part.training)
+
+
+def _twins(model: nn.Module, known: Collection[str], keys: Collection[str]) -> dict[str, str]:
+    """Those of some keys that are another name of a parameter which has one of the known, each with that."""
+    parameters = dict(_parameters(model))
+    homes = {id(parameters[key]): key for key in known if key in parameters}
+    return {key: homes[id(p)] for key in keys if (p := parameters.get(key)) is not None and id(p) in homes}
 
 
 def tensors_of(tree: Any) -> list[Tensor]:

@@ -282,7 +282,17 @@ def _rectified(self: Any, x: Tensor) -> Tensor:
 
 def test_weights_that_no_run_uses_are_told() -> None:
     module = around(_first, nn.Linear(4, 4), nn.Linear(4, 4))
-    assert "`b.bias` and 1 more are used in no run" in refusal(module, (4,))
+    found = imported(module, (4,))
+    assert found.left_out == {"b.weight", "b.bias"}
+    assert "`b.bias` and 1 more: used in no run, so that the spec has no layer with it" in found.notes
+
+
+def test_a_parameter_of_two_names_is_told_under_the_one_that_is_used() -> None:
+    module: Any = around(_first, nn.Linear(4, 4), nn.Linear(4, 4))
+    module.b.weight = module.a.weight
+    module.b.bias = module.a.bias
+    found = imported(module, (4,))
+    assert "`b.bias` and 1 more: the spec has that parameter under one key, here `a.bias`" in found.notes
 
 
 def test_without_the_proof_there_is_no_spec(monkeypatch: pytest.MonkeyPatch) -> None:

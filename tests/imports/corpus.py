@@ -159,7 +159,8 @@ def imported(corpus: Corpus, name: str, limit: int) -> Outcome:
     except Exception:
         return Outcome("crashed", traceback.format_exc(limit=-2).replace("\n", " ")[-300:])
     try:
-        EqualityProof(module, netspec.loads(found.text), found.keys, seed=7).check([example], training=False)
+        again = EqualityProof(module, netspec.loads(found.text), found.keys, 7, found.left_out, wide=found.wide)
+        again.check([example], training=False)
     except Unproven as error:
         return Outcome("wrong", f"proven with one seed, and not with another: {error}", found.text)
     kept = sum(own == key for own, key in found.keys.items())

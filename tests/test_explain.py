@@ -142,6 +142,9 @@ def test_output_is_explained_as_what_a_network_gives_and_as_what_a_block_gives()
         ("at_most", "expect (key of a spec)"),
         ("rope", "rotary (option of `attend`)"),
         ("deconvolution", "ConvTranspose2d (convolution)"),
+        ("find-lr", "find-lr (command)\n\nPropose a learning rate: train while it rises"),
+        ("sweep", "`netspec sweep --help` says what it takes."),
+        ("balanced", "`balanced` is no key of a recipe: write `sampler: balanced`, which draws every"),
     ],
 )
 def test_an_argument_and_what_people_call_a_thing_are_explained(name: str, said: str) -> None:

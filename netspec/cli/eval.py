@@ -36,7 +36,7 @@ def command(
     report: bool,
     set_: tuple[str, ...],
 ) -> None:
-    """Measure a trained RUN on its test set, or on other data: `--set train.data.folder.path=elsewhere`."""
+    """Measure a trained RUN on its test set, or on other pictures: `--set train.data.folder.test=elsewhere/test`."""
     from netspec.trainer.run.directory import find_run  # needs no torch, so what is wrong with a run is said without
 
     find_run(run)

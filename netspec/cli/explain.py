@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, cast
 import click
 from pydantic import ValidationError
 
+from netspec.cli import COMMANDS
 from netspec.cli.common import offer, plugin_option
 from netspec.codes import CODES
 from netspec.codes.base import Page
@@ -30,6 +31,7 @@ from netspec.layers import FAMILIES, OWN, UNOFFERED, Offer
 from netspec.layers.base import Layer
 from netspec.layers.parametrizations import PARAMETRIZATIONS
 from netspec.layers.reference import explain_layer, filled
+from netspec.recipe.aliases import KEYS as BROUGHT
 from netspec.recipe.explained import explain_recipe, names_elsewhere
 from netspec.recipe.read import KEYS
 from netspec.recipe.unoffered import UNOFFERED as UNOFFERED_RECIPE
@@ -45,9 +47,9 @@ if TYPE_CHECKING:
 @click.argument("words", metavar="[NAME | WORDS...]", nargs=-1)
 @plugin_option
 def command(words: tuple[str, ...]) -> None:
-    """Explain NAME: a layer (Conv2d), a word of the language (residual), a word of a recipe (SGD, batch_size), or an
-    error code (width-mismatch). Other WORDS, such as "mat1 and mat2 shapes cannot be multiplied", are answered with
-    what they most likely mean. Without any, list all names."""
+    """Explain NAME: a layer (Conv2d), a word of the language (residual), a word of a recipe (SGD, batch_size), a command
+    (find-lr), or an error code (width-mismatch). Other WORDS, such as "mat1 and mat2 shapes cannot be multiplied", are
+    answered with what they most likely mean. Without any, list all names."""
     known = offer()
     click.echo(explain(" ".join(words), known) if words else _everything(known))
 
@@ -75,6 +77,8 @@ def explain(name: str, offer: Offer = OWN) -> str:
         found.append(_initializer(name))
     if name in PARAMETRIZATIONS:
         found.append(_parametrization(name))
+    if name in COMMANDS:
+        found.append(f"{name} (command)\n\n{filled(COMMANDS[name])}\n\n`netspec {name} --help` says what it takes.")
     if found:
         return "\n\n\n".join(found)
     if name in UNOFFERED:
@@ -89,6 +93,8 @@ def explain(name: str, offer: Offer = OWN) -> str:
         return explain(same, offer)
     if brought := names_elsewhere(name, vocabulary(offer)):
         return "\n\n\n".join(explain(one, offer) for one in brought)
+    if name in BROUGHT:
+        return textwrap.fill(f"`{name}` is no key of a recipe: {BROUGHT[name]}.", 80, break_on_hyphens=False)
     hits = _code_hits(name)
     codes = [hit.name for hit in hits]
     near = None if " " in name.strip() else _nearest(name, offer)

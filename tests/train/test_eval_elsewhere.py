@@ -68,6 +68,13 @@ def test_classes_that_are_not_those_of_the_run_are_refused(tmp_path: Path) -> No
     assert "there are 3 and 3, and class 1 is `c`, but was `b`; give the data" in str(done.exception)
     same = pictures(tmp_path / "same", ("a", "b", "c"))
     assert not invoke(cli, "eval", tmp_path / "run", "--set", f"train.data.folder.path={same}").exception
+    for path in (same / "train").iterdir():  # the pictures of a test alone
+        for picture in path.iterdir():
+            picture.unlink()
+        path.rmdir()
+    (same / "train").rmdir()
+    done = invoke(cli, "eval", tmp_path / "run", "--set", f"train.data.folder.test={same / 'test'}", "--format", "json")
+    assert json.loads(done.stdout)["examples"] == 9
 
 
 def test_the_net_of_a_run_is_not_set_and_a_wrong_key_is_told(tmp_path: Path) -> None:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from math import prod
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from netspec.capture.graph import Region, Traced
 from netspec.capture.items import PlacedItem
-from netspec.capture.written import ExpressionText
+from netspec.capture.sinusoids import sinusoids
+from netspec.capture.tables import told
 
 if TYPE_CHECKING:
     from netspec.capture.lowering import Lowering
-
-_MOST: Final = 4096
-"""Numbers that are written into a spec."""
 
 
 def item_of(module: nn.Module, source: Traced, wanted: tuple[int, ...]) -> PlacedItem | None:
@@ -33,26 +30,23 @@ def item_of(module: nn.Module, source: Traced, wanted: tuple[int, ...]) -> Place
         return PlacedItem("Parameter", None, arguments=arguments, keys={"weight": source.key}, path=source.key)
     if source.tensor is None:
         source.tensor = dict(module.named_buffers()).get(source.key)
-    if source.tensor is None or prod(wanted) > _MOST:
+    if source.tensor is None:
         return None
-    numbers = _numbers(source.tensor.detach().reshape(wanted))
-    if source.dtype == "int64" and len(wanted) == 1 and wanted[0] > 3 and numbers == list(range(wanted[0])):
-        numbers = ExpressionText(f"range({wanted[0]})")
-    persistent = source.kind == "buffer" and source.key in module.state_dict()
+    table = source.tensor.detach().reshape(wanted)
+    sines = sinusoids(table, is_exact=True) if len(wanted) == 2 and table.dtype == torch.float32 else None
+    numbers = told(table) if sines is None else None
+    if sines is None and numbers is None:
+        return None
     found = PlacedItem("Buffer", None, arguments={"value": numbers}, path=source.key)
-    if persistent:
+    if sines is not None:
+        found.word, found.arguments = "Sinusoids", sines
+    if source.kind == "buffer" and source.key in module.state_dict():
         found.keys = {"value": source.key}
     else:
         found.arguments["persistent"] = False
     if source.dtype != "float32":
         found.arguments["dtype"] = source.dtype
     return found
-
-
-def _numbers(tensor: Tensor) -> Any:
-    """The numbers in a tensor, floats that are all whole without their points."""
-    is_whole = tensor.is_floating_point() and bool(((tensor == tensor.round()) & (tensor.abs() < 2**24)).all())
-    return cast("Any", (tensor.to(torch.int64) if is_whole else tensor).tolist())  # pyright: ignore[reportUnknownMemberType]  # torch leaves types out
 
 
 class Homes:

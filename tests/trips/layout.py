@@ -26,6 +26,10 @@ def layout(net: Net) -> list[str]:
     return writer.lines
 
 
+_OF_BRANCHES = frozenset(("add", "mul", "concat", "stack", "einsum", "attend"))
+"""Combinators that read nothing but what their branches give."""
+
+
 class _Writer:
     def __init__(self, net: Net) -> None:
         self.lines: list[str] = []
@@ -97,7 +101,10 @@ class _Writer:
         options = written_arguments(node.joining)
         if "pattern" in options:
             options["pattern"] = _plain(options["pattern"])
-        self.lines.append(f"{indent}{node.path}: {node.kind} {options or ''} {flow}")
+        own = (
+            "" if node.kind in _OF_BRANCHES and "split" not in options else flow
+        )  # else the branches say what they take
+        self.lines.append(f"{indent}{node.path}: {node.kind} {options or ''} {own}")
         for key, branch in node.branches:
             if key == "shortcut" and not branch.children:  # as without one
                 continue

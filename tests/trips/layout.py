@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -130,9 +130,17 @@ def arguments(layer: Layer) -> dict[str, Any]:
     return dict(_arguments(layer))
 
 
+_SPATIAL = frozenset(("kernel_size", "stride", "padding", "output_padding", "dilation"))
+"""Arguments of which one number stands for each axis."""
+
+
 def _arguments(layer: Layer) -> Iterator[tuple[str, Any]]:
     fields: Any = type(layer).model_fields
     for name, value in written_arguments(layer).items():
+        if name in _SPATIAL and isinstance(value, tuple) and len(set(cast("tuple[Any, ...]", value))) == 1:
+            value = cast("Any", value[0])  # the same along each axis, as one number says
+            if value == fields[name].default:
+                continue
         if name == "stride" and fields[name].default is None and value == getattr(layer, "kernel_size", None):
             continue
         if name == "value" and isinstance(value, tuple):  # a module has floats of 32 bits

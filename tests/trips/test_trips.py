@@ -238,6 +238,33 @@ PARTS = {
         - ReLU
         - Linear: 3
     """,
+    "a layer that nobody reads": """
+      input: [8]
+      layers:
+        - Linear: 8
+        - {as: x}
+        - ReLU
+        - Linear: 4
+        - {use: x}
+        - Linear: 2
+    """,
+    "a kernel that says its size for each axis": """
+      input: [2, 8, 8]
+      layers:
+        - {Conv2d: {out_channels: 4, kernel_size: [3, 3], stride: [1, 1], padding: [1, 1]}}
+    """,
+    "a family of one": """
+      input: [4, 8, 8]
+      layers:
+        - BatchNorm2d
+        - {as: "x[0]"}
+        - for: i in range(3)
+          do:
+            - {concat: "[x[j] for j in range(i + 1)]"}
+            - {Conv2d: {out_channels: 2, kernel_size: 1}}
+            - {as: "x[i + 1]"}
+        - {concat: x}
+    """,
     "sines": """
       input: [6, 8]
       layers:

@@ -66,6 +66,16 @@ class Homes:
             return []
         return [self._waiting.setdefault(region.path, PlacedItem("Identity", path=region.path))]
 
+    def waiting(self) -> dict[str, PlacedItem]:
+        """The places that are free."""
+        return dict(self._waiting)
+
+    def wait_again(self, places: dict[str, PlacedItem]) -> None:
+        """Free these places again, and no others."""
+        self._waiting = dict(places)
+        for item in places.values():
+            item.word, item.gives, item.arguments, item.keys = "Identity", (), {}, {}
+
     def placed(self, item: PlacedItem, items: list[PlacedItem]) -> None:
         """Put a parameter or numbers where their module stands, or at the end of these items."""
         path, _, name = item.path.rpartition(".")

@@ -31,6 +31,7 @@ from netspec.capture.proof import EqualityProof, Unproven, key_map
 from netspec.capture.runs import run
 from netspec.capture.schedule import JOINS, BodyNames
 from netspec.capture.shape import shaped, share
+from netspec.capture.slices import joined
 from netspec.capture.terms import with_terms
 from netspec.capture.ties import tie
 from netspec.capture.written import lines, source_of
@@ -268,6 +269,7 @@ def _items(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
         own = next(i for i in range(len(outputs)) if i not in heads.values())
         trace.order = (own, *(heads[value] for value in aside))
     combined(items, outputs)
+    joined(items, outputs)
     with_terms(items, outputs)
     items = shaped(chained(items, outputs))
     trouble = share(items)

@@ -121,7 +121,7 @@ def _combinator(item: PlacedItem, names: Names, folding: Folding | None, beside:
     yield from (f"  {option}" for option in beside)
 
 
-_OF_A_BODY: Final = {"residual": ("shortcut",), "gate": ()}
+_OF_A_BODY: Final = {"residual": ("shortcut",), "gate": (), "each": ()}
 """Combinators of one body, and their sides."""
 
 

@@ -265,6 +265,15 @@ PARTS = {
             - {as: "x[i + 1]"}
         - {concat: x}
     """,
+    "slices": """
+      input: [3, 4, 8]
+      layers:
+        - Linear: 8
+        - each: [{Conv1d: {out_channels: 4, kernel_size: 1}}, BatchNorm1d, {residual: [{GRU: {hidden_size: 8}}]}]
+        - ReLU
+        - each: [Flatten]
+        - Linear: 4
+    """,
     "sines": """
       input: [6, 8]
       layers:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any, Final, cast
 
 from netspec.capture.binding import bound
-from netspec.capture.forms import Form
+from netspec.capture.forms import Form, NoForm
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import made
-from netspec.capture.lowering import Handler, Lowering, NoForm
+from netspec.capture.lowering import Handler, Lowering
 from netspec.capture.masks import added
 
 
@@ -163,8 +163,8 @@ def _concat(lowering: Lowering, call: TracedCall) -> None:
     if dim is None:
         raise NoForm("it puts one batch behind another")
     values = tuple(lowering.anywhere(v)[0] if v.varies else _repeated(lowering, v) for v in tensors)
-    if len(values) == 1:
-        lowering.is_same(result, values[0])
+    if len(values) == 1 and (call.region is None or call.region.parent is None or call.region.steps != [call]):
+        lowering.is_same(result, values[0])  # a module that does nothing else joins what it is given, one or several
         return
     lowering.add(call, "concat", None, branches=values, options={} if dim == 1 else {"dim": dim}, form=form)
 

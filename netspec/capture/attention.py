@@ -65,7 +65,8 @@ def fused(items: list[PlacedItem], outputs: Sequence[Traced], shape_of: ShapeOf)
                     counts.update({*other.values(), *([other.takes] if other.takes is not None else [])})
                 with suppress(_No):
                     (_OfSteps if item.word == "Softmax" else _OfHeads)(body, counts, item, shape_of).run()
-    there = {value for item in _leaves(items) for value in item.gives}
+    makers = (item for body in lists_of(items) for item in body if item.body is None or item.is_combinator)
+    there = {value for item in makers for value in item.gives}
     for body in lists_of(items):
         for item in body:
             if item.body is not None:  # weights that a module gives to nobody

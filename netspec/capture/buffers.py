@@ -14,7 +14,7 @@ from netspec.capture.constants import is_learned
 from netspec.capture.forms import Form
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import PlacedItem, made
-from netspec.capture.written import ExpressionText
+from netspec.capture.sinusoids import sinusoids
 
 if TYPE_CHECKING:
     from netspec.capture.lowering import Lowering
@@ -91,7 +91,7 @@ def saved(lowering: Lowering, value: Traced, shape: Sequence[int]) -> Traced | N
 
 def _whole(lowering: Lowering, source: Traced, sizes: tuple[int, ...], numbers: torch.Tensor) -> Traced:
     result = made((1, *sizes), source, varies=False)
-    sines = _sines(numbers.reshape(sizes)) if len(sizes) == 2 else None
+    sines = sinusoids(numbers.reshape(sizes), is_exact=False) if len(sizes) == 2 else None
     if sines is not None:
         item = PlacedItem("Sinusoids", None, (result,), sines, keys={"value": source.key}, path=source.key)
     else:
@@ -102,20 +102,3 @@ def _whole(lowering: Lowering, source: Traced, sizes: tuple[int, ...], numbers: 
     lowering.parameters[source, sizes] = result
     lowering.left_out.discard(source.key)
     return result
-
-
-def _sines(table: torch.Tensor) -> dict[str, Any] | None:
-    """The arguments of `Sinusoids` for a table of sines and cosines, which a program computes with 32 bits."""
-    count, width = table.shape
-    if width % 2:
-        return None
-    angles = torch.arange(count, dtype=torch.float64)[:, None] * 10000 ** (-torch.arange(0, width, 2).double() / width)
-    sines, cosines = angles.sin(), angles.cos()
-    for layout, wanted in (
-        ("interleaved", torch.stack([sines, cosines], 2)),
-        ("half", torch.stack([sines, cosines], 1)),
-    ):
-        if torch.allclose(table.double(), wanted.reshape(count, width), rtol=0, atol=max(count, 8) * 2**-21):
-            found: dict[str, Any] = {"positions": ExpressionText(f"range({count})"), "embed_dim": width}
-            return found if layout == "interleaved" else {**found, "layout": layout}
-    return None

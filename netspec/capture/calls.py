@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from netspec.capture import layers
-from netspec.capture.forms import Form
+from netspec.capture.forms import Form, NoForm
 from netspec.capture.graph import TracedCall, values_in
-from netspec.capture.lowering import LayerHandler, Lowering, NoForm
+from netspec.capture.lowering import LayerHandler, Lowering
 from netspec.capture.transformers import TRANSFORMERS
 from netspec.layers.base import Layer
 

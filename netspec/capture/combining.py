@@ -10,14 +10,15 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from typing import Final, NamedTuple
+from dataclasses import replace
+from typing import Any, Final, NamedTuple
 
 from netspec.capture.graph import Traced
 from netspec.capture.items import BRANCH, PlacedItem, leaves_of
 from netspec.capture.own import SIDES
 
 _JOINS: Final = frozenset(("add", "mul", "concat", "stack", "einsum", "attend"))
-_GROWING: Final = frozenset(("add", "mul"))
+_GROWING: Final = frozenset(("add", "mul", "einsum"))
 """Joins of two that are one of several where one is a branch of the next."""
 _BRANCH: Final = re.compile(r"branches\.\d+|body|shortcut|mask|bias")
 _SIDE: Final = re.compile(rf"(?:{_BRANCH.pattern})(?=\.)")
@@ -73,8 +74,8 @@ def _parts(whole: PlacedItem, counts: Counter[Traced]) -> _Parts | None:
     sides = {side: value for side, value in join.options.items() if side in SIDES}
     if join.word not in _JOINS or join.body is not None or join.gives != whole.gives or any(_valued(join, sides)):
         return None
-    operands, used = _operands(join, others, counts)
-    operands = (*operands, *sides.values())
+    join, used = _whole(join, others, counts)
+    operands = (*join.branches, *sides.values())
     chunk = others[0] if others and others[0].word == "Chunk" and others[0].takes is whole.takes else None
     regions = {_below(item, whole): item for item in others if item.word == "sequential"}
     numbers = [int(name.rpartition(".")[2]) for name in regions if _NUMBERED.fullmatch(name)]
@@ -104,17 +105,38 @@ def _is_nothing(item: PlacedItem, whole: PlacedItem) -> bool:
     return item.body is None and not item.gives and _BRANCH.fullmatch(_below(item, whole)) is not None
 
 
-def _operands(
+def _whole(
     join: PlacedItem, others: Sequence[PlacedItem], counts: Counter[Traced]
-) -> tuple[tuple[Traced, ...], list[PlacedItem]]:
-    """What is joined, and the joins before of which the last one is made."""
+) -> tuple[PlacedItem, list[PlacedItem]]:
+    """A join with those before it of which its first operand is made, as one, and the joins that it stands for."""
     used: list[PlacedItem] = []
-    operands = join.branches
     before = {item.gives[0]: item for item in others if item.word == join.word and item.word in _GROWING and item.gives}
-    while operands and operands[0] in before and counts[operands[0]] == 1 and before[operands[0]].body is None:
-        used.append(before[operands[0]])
-        operands = (*before[operands[0]].branches, *operands[1:])
-    return operands, used
+    while join.branches and join.branches[0] in before and counts[join.branches[0]] == 1:
+        first = before[join.branches[0]]
+        options = join.options if join.word != "einsum" else _contracted(first, join)
+        if first.body is not None or options is None:
+            break
+        used.append(first)
+        join = replace(join, branches=(*first.branches, *join.branches[1:]), options=options)
+    return join, used
+
+
+def _contracted(first: PlacedItem, then: PlacedItem) -> dict[str, Any] | None:
+    """The pattern of two products of which the second has the result of the first as its first operand; None where an
+    axis that only the first has is summed by the second."""
+    inputs, result = (side.strip() for side in str(first.options["pattern"]).split("->"))
+    (left, *others), last = (
+        [part.split() for part in side.split(",")] for side in str(then.options["pattern"]).split("->")
+    )
+    if not {axis for axis in left if not any(axis in names for names in others)} <= {*last[0]}:
+        return None
+    known = dict(zip(left, result.split(), strict=True))
+    free = (letter for letter in "abcdefghijklmnopqrstuvwxyz" if letter not in {*re.findall(r"\w+", inputs)})
+    for axis in (axis for names in others for axis in names):
+        if axis not in known:
+            known[axis] = axis if axis not in {*re.findall(r"\w+", inputs), *known.values()} else next(free)
+    renamed = [" ".join(known[axis] for axis in names) for names in (*others, *last)]
+    return {**then.options, "pattern": f"{', '.join((inputs, *renamed[:-1]))} -> {renamed[-1]}"}
 
 
 def _is_closed(region: PlacedItem, counts: Counter[Traced]) -> bool:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from math import prod
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from netspec.capture.graph import Region, Traced, TracedCall
 from netspec.capture.items import PlacedItem
 from netspec.capture.lookups import only_adds_axes
+from netspec.capture.sinusoids import sinusoids
+from netspec.capture.tables import told
 from netspec.capture.trace import OF_THE_SHAPE
-from netspec.capture.written import ExpressionText
 
 if TYPE_CHECKING:
     from netspec.capture.lowering import Lowering
-
-_MOST: Final = 4096
-"""Numbers that are written into a spec."""
 
 
 def item_of(module: nn.Module, source: Traced, wanted: tuple[int, ...]) -> PlacedItem | None:
@@ -35,15 +33,18 @@ def item_of(module: nn.Module, source: Traced, wanted: tuple[int, ...]) -> Place
         return PlacedItem("Parameter", None, arguments=arguments, keys={"weight": source.key}, path=source.key)
     if source.tensor is None:
         source.tensor = dict(module.named_buffers()).get(source.key)
-    if source.tensor is None or prod(wanted) > _MOST:
+    if source.tensor is None:
         return None
-    numbers = _numbers(source.tensor.detach().reshape(wanted))
-    if source.dtype == "int64" and len(wanted) == 1 and wanted[0] > 3 and numbers == list(range(wanted[0])):
-        numbers = ExpressionText(f"range({wanted[0]})")
-    persistent = source.kind == "buffer" and source.key in module.state_dict()
+    table = source.tensor.detach().reshape(wanted)
+    sines = sinusoids(table, is_exact=True) if len(wanted) == 2 and table.dtype == torch.float32 else None
+    numbers = told(table) if sines is None else None
+    if sines is None and numbers is None:
+        return None
     found = PlacedItem("Buffer", None, arguments={"value": numbers}, path=source.key)
-    found.numbers = source.tensor.detach().reshape(wanted)
-    if persistent:
+    found.numbers = table
+    if sines is not None:
+        found.word, found.arguments = "Sinusoids", sines
+    if source.kind == "buffer" and source.key in module.state_dict():
         found.keys = {"value": source.key}
     else:
         found.arguments["persistent"] = False
@@ -55,18 +56,24 @@ def item_of(module: nn.Module, source: Traced, wanted: tuple[int, ...]) -> Place
 def noted(lowering: Lowering, call: TracedCall) -> bool:
     """Note what is made of parameters and numbers alone, where that is a parameter in another shape, or numbers."""
     result = call.results[0]
-    learned = [value for value in call.reads() if is_learned(lowering, value)]
-    if not learned or call.name in OF_THE_SHAPE:
+    named = [value for value in call.reads() if value.kind == "buffer" or is_learned(lowering, value)]
+    if named and call.name not in OF_THE_SHAPE and _is_reshape(call, named):
+        source, _ = lowering.constants.get(named[0], (named[0], ()))
+        lowering.constants[result] = (source, result.shape)
+        return True
+    if call.name in OF_THE_SHAPE or not any(is_learned(lowering, value) for value in named):
         result.kind, result.tensor = "numbers", call.constant
         return True
-    if call.name not in _RESHAPES or len(learned) > 1 or result.dtype != learned[0].dtype:
+    return False
+
+
+def _is_reshape(call: TracedCall, named: Sequence[Traced]) -> bool:
+    """Whether a call gives all numbers of the one parameter or buffer that it reads, in another shape."""
+    result = call.results[0]
+    if call.name not in _RESHAPES or len(named) > 1 or result.dtype != named[0].dtype:
         return False
     chosen = call.name == "__getitem__" and not only_adds_axes(call)
-    if chosen or prod(result.shape) != prod(learned[0].shape):
-        return False
-    source, _ = lowering.constants.get(learned[0], (learned[0], ()))
-    lowering.constants[result] = (source, result.shape)
-    return True
+    return not chosen and prod(result.shape) == prod(named[0].shape)
 
 
 _RESHAPES: Final = ("view", "reshape", "unsqueeze", "squeeze", "flatten", "contiguous", "to", "type_as", "__getitem__")
@@ -74,17 +81,12 @@ _RESHAPES: Final = ("view", "reshape", "unsqueeze", "squeeze", "flatten", "conti
 
 def is_learned(lowering: Lowering, value: Traced) -> bool:
     """Whether it is a parameter or a saved buffer, or made of some; a buffer that is not saved is numbers."""
-    if value.kind == "buffer":
-        return value.key in lowering.saved
-    if value.kind == "parameter" or value in lowering.constants:
+    source, _ = lowering.constants.get(value, (value, ()))
+    if source.kind == "buffer":
+        return source.key in lowering.saved
+    if source.kind == "parameter" or source is not value:
         return True
     return value.kind == "made" and not value.varies
-
-
-def _numbers(tensor: Tensor) -> Any:
-    """The numbers in a tensor, floats that are all whole without their points."""
-    is_whole = tensor.is_floating_point() and bool(((tensor == tensor.round()) & (tensor.abs() < 2**24)).all())
-    return cast("Any", (tensor.to(torch.int64) if is_whole else tensor).tolist())  # pyright: ignore[reportUnknownMemberType]  # torch leaves types out
 
 
 class Homes:
@@ -103,6 +105,16 @@ class Homes:
         if not region.outputs or any(value.varies for value in region.outputs):
             return []
         return [self._waiting.setdefault(region.path, PlacedItem("Identity", path=region.path))]
+
+    def waiting(self) -> dict[str, PlacedItem]:
+        """The places that are free."""
+        return dict(self._waiting)
+
+    def wait_again(self, places: dict[str, PlacedItem]) -> None:
+        """Free these places again, and no others."""
+        self._waiting = dict(places)
+        for item in places.values():
+            item.word, item.gives, item.arguments, item.keys = "Identity", (), {}, {}
 
     def placed(self, item: PlacedItem, items: list[PlacedItem]) -> None:
         """Put a parameter or numbers where their module stands, or at the end of these items."""

@@ -10,6 +10,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 
+class NoForm(Exception):
+    """A call that a spec cannot say; why, as a sentence without its place."""
+
+
 class Form(NamedTuple):
     """Where the batch of a tensor is."""
 

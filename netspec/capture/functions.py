@@ -7,8 +7,9 @@ from typing import Any, Final, cast
 from netspec.capture import moves, products, weighted
 from netspec.capture.arithmetic import HANDLERS as ARITHMETIC
 from netspec.capture.binding import bound
+from netspec.capture.forms import NoForm
 from netspec.capture.graph import Traced, TracedCall
-from netspec.capture.lowering import Handler, Lowering, NoForm
+from netspec.capture.lowering import Handler, Lowering
 from netspec.capture.masks import HANDLERS as MASKS
 from netspec.capture.own import SIDES
 

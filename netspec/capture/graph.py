@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -163,18 +163,50 @@ def calls_in(region: Region) -> Iterator[TracedCall]:
 
 def without_unused(trace: Trace) -> None:
     """Take away the calls whose results reach no output, and the regions that are empty then."""
-    wanted = {id(value) for value in trace.root.outputs}
+    wanted = _reaching(trace, trace.root.outputs)
+    _prune(trace.root, wanted)
 
-    def prune(region: Region) -> None:
-        kept: list[TracedCall | Region] = []
-        for step in reversed(region.steps):
-            if isinstance(step, Region):
-                prune(step)
-                if step.steps:
-                    kept.append(step)
-            elif any(id(value) in wanted for value in step.results):
-                wanted.update(id(value) for value in step.reads())
+
+def without_idle(trace: Trace) -> None:
+    """As `without_unused`, but what has weights that nothing else has stays, with all that it reads: they are the
+    network's, too."""
+    wanted = _reaching(trace, trace.root.outputs)
+    calls = list(calls_in(trace.root))
+    used = {key for call in calls if _is_wanted(call, wanted) for key in _weights(call)}
+    for call in calls:
+        if not _is_wanted(call, wanted) and call.results and not used.issuperset(_weights(call)):
+            used.update(_weights(call))
+            wanted |= _reaching(trace, call.results)
+    _prune(trace.root, wanted)
+
+
+def _weights(call: TracedCall) -> Iterator[str]:
+    """The keys of the parameters that a call computes with itself."""
+    if call.layer is not None:
+        yield from (f"{call.path}.{name}" for name, _ in call.layer.named_parameters())
+    yield from (value.key for value in call.reads() if value.kind == "parameter")
+
+
+def _reaching(trace: Trace, values: Iterable[Traced]) -> set[int]:
+    """The identities of values, and of all that they are made of."""
+    wanted = {id(value) for value in values}
+    for call in reversed(list(calls_in(trace.root))):
+        if _is_wanted(call, wanted):
+            wanted.update(id(value) for value in call.reads())
+    return wanted
+
+
+def _is_wanted(call: TracedCall, wanted: Collection[int]) -> bool:
+    return any(id(value) in wanted for value in call.results)
+
+
+def _prune(region: Region, wanted: Collection[int]) -> None:
+    kept: list[TracedCall | Region] = []
+    for step in region.steps:
+        if isinstance(step, Region):
+            _prune(step, wanted)
+            if step.steps:
                 kept.append(step)
-        region.steps[:] = reversed(kept)
-
-    prune(trace.root)
+        elif _is_wanted(step, wanted):
+            kept.append(step)
+    region.steps[:] = kept

@@ -33,6 +33,7 @@ from netspec.capture.rotary import turned
 from netspec.capture.runs import run
 from netspec.capture.schedule import JOINS, BodyNames
 from netspec.capture.shape import shaped, share
+from netspec.capture.slices import joined
 from netspec.capture.terms import with_terms
 from netspec.capture.ties import tie
 from netspec.capture.wide import wide_numbers
@@ -89,7 +90,12 @@ class WrittenTrace(NamedTuple):
     @property
     def layers(self) -> list[PlacedItem]:
         """The layers, in order."""
-        return [item for item in layers_of(self.items) if item.word not in JOINS and item.word not in ("use", "as")]
+        return in_order(self.items)
+
+
+def in_order(items: list[PlacedItem]) -> list[PlacedItem]:
+    """The layers of a network's items, in order."""
+    return [item for item in layers_of(items) if item.word not in JOINS and item.word not in ("use", "as")]
 
 
 def from_torch(
@@ -133,10 +139,10 @@ def from_torch(
     try:
         if not is_flat:
             try:
-                return _proven(module, example, structured(again(), title), partial(structured, name=title))
+                return _proven(module, example, structured(again(), title))
             except NotCaptured:  # what says everything once is the judge
                 pass
-        return _proven(module, example, train_mode if training else eval_mode, partial(flat, name=title))
+        return _proven(module, example, train_mode if training else eval_mode)
     except NotCaptured:
         _compare(eval_mode, train_mode, "in training mode")
         raise
@@ -180,17 +186,15 @@ def _unproven(written: WrittenTrace) -> FromTorch:
     )
 
 
-def _proven(
-    module: nn.Module, example: Sequence[Tensor], written: WrittenTrace, again: Callable[[Trace], WrittenTrace]
-) -> FromTorch:
-    """The spec that is written, held against the module; `again` writes that of another run."""
+def _proven(module: nn.Module, example: Sequence[Tensor], written: WrittenTrace) -> FromTorch:
+    """The spec that is written, held against the module."""
     try:
         net = loads(written.text)
     except SpecError as error:
         raise NotCaptured(f"the spec of this module would not compile:\n{error}") from None
     try:
         keys = key_map(net, written.layers)
-        wide = wide_numbers(module, example, net, written, again)
+        wide = wide_numbers(module, example, net, written, lambda trace: in_order(_items(trace)[0]))
         proof = partial(EqualityProof, module, net, keys, 1, written.left_out, written.order, wide)
         found = compared(proof, example)
     except Unproven as error:
@@ -298,6 +302,7 @@ def _items(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
         own = next(i for i in range(len(outputs)) if i not in heads.values())
         trace.order = (own, *(heads[value] for value in aside))
     combined(items, outputs)
+    joined(items, outputs)
     with_terms(items, outputs)
     items = shaped(chained(items, outputs))
     trouble = share(items)

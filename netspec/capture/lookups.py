@@ -15,7 +15,7 @@ import torch
 from netspec.capture.forms import Form
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import PlacedItem, made
-from netspec.capture.written import ExpressionText
+from netspec.capture.tables import told
 
 if TYPE_CHECKING:
     from netspec.capture.lowering import Lowering
@@ -26,8 +26,6 @@ _MOVES: Final = frozenset(
     index_select select narrow t swapaxes view_as reshape_as
     """.split()  # noqa: SIM905  # a list of words reads best as words
 )
-_MOST: Final = 4096
-"""Indices that are written into a spec one by one."""
 
 
 class ChosenPlaces(NamedTuple):
@@ -172,7 +170,7 @@ def _from_table(lowering: Lowering, source: Traced, places: torch.Tensor) -> Tra
         if not torch.equal(last, last[..., :1] + torch.arange(width)) or bool((last[..., 0] % width).any()):
             continue
         chosen = last[..., 0] // width
-        numbers = _index(chosen, rows)
+        numbers = told(chosen)
         if numbers is None:
             return None
         index = Traced("made", (1, *chosen.shape), "int64")
@@ -200,39 +198,3 @@ def _moved(lowering: Lowering, source: Traced, start: Traced, pattern: str, shap
     lowering.items.append(PlacedItem("Rearrange", start, (result,), {"pattern": pattern}))
     lowering.forms[result] = Form()
     return result
-
-
-def _index(chosen: torch.Tensor, rows: int) -> Any:
-    """Indices as a spec writes them: by the distances of two places in a window, or one by one."""
-    found = _distances(chosen, rows)
-    if found is not None:
-        return ExpressionText(found)
-    if chosen.numel() > _MOST:
-        return None
-    return cast("list[Any]", chosen.tolist())  # pyright: ignore[reportUnknownMemberType]  # of numbers
-
-
-def _distances(chosen: torch.Tensor, rows: int) -> str | None:
-    """The expression of the indices of relative positions in a window, perhaps with a token in front."""
-    if chosen.dim() != 2 or chosen.shape[0] != chosen.shape[1]:
-        return None
-    for prefix in (0, 1):
-        area = chosen.shape[0] - prefix
-        for width in (w for w in range(2, area + 1) if area % w == 0):
-            height = area // width
-            if (2 * height - 1) * (2 * width - 1) + 3 * prefix != rows:
-                continue
-            y, x = torch.arange(area) // width, torch.arange(area) % width
-            both = (y[:, None] - y + height - 1) * (2 * width - 1) + x[:, None] - x + width - 1
-            if not torch.equal(chosen[prefix:, prefix:], both):
-                continue
-            tall, wide = f"{height - 1} + a // {width} - b // {width}", f"{width - 1} + a % {width} - b % {width}"
-            row = f"({tall}) * {2 * width - 1} + {wide}"
-            inner = f"[{row} for b in range({area})]"
-            if not prefix:
-                return f"[{inner} for a in range({area})]"
-            top, side, corner = int(chosen[0, 1]), int(chosen[1, 0]), int(chosen[0, 0])
-            if bool((chosen[0, 1:] != top).any() or (chosen[1:, 0] != side).any()):
-                continue
-            return f"[[{corner}] + [{top}] * {area}] + [[{side}] + {inner} for a in range({area})]"
-    return None

@@ -11,22 +11,19 @@ from torch import nn
 from netspec.capture import layers
 from netspec.capture.buffers import BufferPart, of_buffers, saved
 from netspec.capture.constants import Homes, item_of, noted
-from netspec.capture.forms import AxisMoves, Form, Unmovable
-from netspec.capture.graph import Place, Region, Trace, Traced, TracedCall
+from netspec.capture.forms import AxisMoves, Form, NoForm, Unmovable
+from netspec.capture.graph import Place, Region, Trace, Traced, TracedCall, calls_in
 from netspec.capture.items import PlacedItem, made
 from netspec.capture.lifted import lift, lifted_value, moved_once
 from netspec.capture.lookups import ChosenPlaces, followed, looked_up
 from netspec.capture.modes import draws, in_eval, keeps_statistics
 from netspec.capture.parametrized import parametrized
 from netspec.capture.positions import position_free
+from netspec.capture.slices import called, layer_of_slices
 from netspec.layers.base import Layer
 
 Handler = Callable[["Lowering", TracedCall], None]
 LayerHandler = Callable[["Lowering", TracedCall, Layer, dict[str, Any]], None]
-
-
-class NoForm(Exception):
-    """A call that a spec cannot say; why, as a sentence without its place."""
 
 
 _CHOOSE: Final = frozenset(("__getitem__", "select", "narrow", "where", "masked_fill"))
@@ -74,6 +71,12 @@ class Lowering:
         """Results that have no form: indices."""
         self.homes = Homes(self.saved)
         self.parameters: dict[tuple[Traced, tuple[int, ...]], Traced] = {}
+        self.read = frozenset(
+            (*trace.root.outputs, *(value for call in calls_in(trace.root) for value in call.reads()))
+        )
+        """All values that something reads."""
+        self.tries = False
+        """Whether it is tried what a region is that works on slices."""
         for value in trace.inputs:
             self.forms[value] = Form()
 
@@ -86,7 +89,7 @@ class Lowering:
             count, known = len(self.items), dict(self.parameters)
             try:
                 if isinstance(step, Region):
-                    self._region(step)
+                    called(self, step)
                 else:
                     self._call(step)
             except NoForm as reason:
@@ -102,23 +105,6 @@ class Lowering:
             self.ready(value)
         items, self.items = self.items, before
         return items
-
-    def _region(self, region: Region) -> None:
-        for value in region.inputs:
-            if value.varies:
-                self.ready(value)
-        items = self.body(region)
-        outputs = [self.find(value) for value in region.outputs]
-        if not items:
-            self.items += self.homes.kept(region)
-            return
-        takes = next((value for value in map(self.flowing, region.inputs) if value is not None), None)
-        self.items.append(
-            PlacedItem(
-                "sequential", takes, tuple(outputs), body=items, path=region.path,
-                class_name=type(region.module).__name__, kind=type(region.module), place=region.place,
-            )
-        )  # fmt: skip
 
     def flowing(self, value: Traced) -> Traced | None:
         """The value in the spec that a module is given; None of a constant that has none yet."""
@@ -302,6 +288,14 @@ class Lowering:
 
     def layer(self, call: TracedCall) -> None:
         """The item of a layer's call."""
+        try:
+            self.one_layer(call)
+        except NoForm:
+            if not layer_of_slices(self, call):
+                raise
+
+    def one_layer(self, call: TracedCall) -> None:
+        """The item of a layer's call whose batch is where the layer wants it."""
         assert call.layer is not None
         layer = layers.layer_of(call.layer)
         assert layer is not None

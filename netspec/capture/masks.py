@@ -13,9 +13,10 @@ from typing import Any, Final, NamedTuple, cast
 import torch
 
 from netspec.capture.binding import bound
+from netspec.capture.forms import NoForm
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import PlacedItem
-from netspec.capture.lowering import Handler, Lowering, NoForm
+from netspec.capture.lowering import Handler, Lowering
 
 LOW: Final = -1e4
 """A score that is as good as none: its share of a softmax is 0."""

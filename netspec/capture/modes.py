@@ -133,17 +133,32 @@ def _lift(item: PlacedItem) -> None:
     if item.body is None or item.is_combinator or item.word == BRANCH:
         return
     fewest = _SEVERAL if is_numbered(item.body, item.path) else 1  # a list that netspec made says it of a layer
-    if sum("freeze" in inner.options for inner in item.body) < fewest:
-        return
-    if all("freeze" in inner.options or not _cares(inner) for inner in item.body):
-        for inner in item.body:
-            inner.options.pop("freeze", None)
+    if sum(map(_says_freeze, item.body)) >= fewest and _is_still(item):
+        _thaw(item)
         item.options["freeze"] = True
+
+
+def _says_freeze(item: PlacedItem) -> bool:
+    return "freeze" in item.options or any(map(_says_freeze, item.body or ()))
+
+
+def _is_still(item: PlacedItem) -> bool:
+    """Whether all that `freeze` would stop is stopped."""
+    if "freeze" in item.options:
+        return True
+    return not _cares(item) if item.body is None else all(map(_is_still, item.body))
+
+
+def _thaw(item: PlacedItem) -> None:
+    """Say `freeze` of nothing in an item."""
+    item.options.pop("freeze", None)
+    for inner in item.body or ():
+        _thaw(inner)
 
 
 def _cares(item: PlacedItem) -> bool:
     """Whether there is something that `freeze` would stop."""
-    return _may_train(item) or item.keeps_statistics or any(map(_cares, item.body or ()))
+    return _may_train(item) or item.keeps_statistics
 
 
 def _may_train(item: PlacedItem) -> bool:

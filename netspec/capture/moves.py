@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any, Final, cast
 
 from netspec.capture.binding import bound, several
+from netspec.capture.forms import NoForm
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import PlacedItem, made
-from netspec.capture.lowering import Handler, Lowering, NoForm
+from netspec.capture.lowering import Handler, Lowering
 from netspec.capture.masks import moved
 
 

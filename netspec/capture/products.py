@@ -6,10 +6,10 @@ from typing import Any, Final, cast
 
 from netspec.capture.arithmetic import combined
 from netspec.capture.binding import bound
-from netspec.capture.forms import Form
+from netspec.capture.forms import Form, NoForm
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import made
-from netspec.capture.lowering import Handler, Lowering, NoForm
+from netspec.capture.lowering import Handler, Lowering
 
 
 def _matmul(lowering: Lowering, call: TracedCall) -> None:

@@ -59,7 +59,9 @@ def share(items: list[PlacedItem]) -> list[str]:
 
 def identity(item: PlacedItem) -> tuple[str, ...]:
     """What is equal of two items that are one module."""
-    return (item.path, "body") if item.body is not None else (item.path, item.word, *item.keys.values())
+    return (
+        (item.path or str(id(item)), "body") if item.body is not None else (item.path, item.word, *item.keys.values())
+    )
 
 
 def takes_index(item: PlacedItem) -> bool:
@@ -186,6 +188,8 @@ def _named(items: list[PlacedItem], path: str) -> list[PlacedItem]:
             while index < int(name):
                 found.append(PlacedItem("Identity"))
                 index += 1
+        elif not numbered and item.is_combinator and not item.path:  # no module of the program's
+            pass
         elif (has_keys(item) or _is_named_part(item, name, in_numbers=numbered)) and not item.is_inline:
             own = item.word.lower() if item.path == path and path else item.path
             item.name = _identifier(name or own or _key_of(item))

@@ -21,7 +21,7 @@ from netspec.capture.graph import (
     Traced,
     TracedCall,
     values_in,
-    without_unused,
+    without_idle,
 )
 from netspec.capture.modes import Modes, as_it_was, modes_of, set_mode
 from netspec.capture.own import attends, joined
@@ -35,7 +35,8 @@ _DTYPES: Final = {torch.int64: "int64", torch.bool: "bool"}
 def traced(
     module: nn.Module, inputs: Sequence[tuple[str, Tensor]], is_layer: Callable[[nn.Module], bool], *, training: bool
 ) -> Trace:
-    """Run a module on inputs, without gradients, and write down what it does. Calls that reach no output are left out.
+    """Run a module on inputs, without gradients, and write down what it does. Calls that reach no output are left out,
+    unless they have weights of their own.
 
     Args:
         module: the module. Its mode and buffers are those that it had when this returns.
@@ -51,7 +52,7 @@ def traced(
         with fails, recorder.calls_of_modules(), recorder:
             result = module(*(tensor for _, tensor in inputs))
         recorder.finish(result)
-    without_unused(recorder.trace)
+    without_idle(recorder.trace)
     return recorder.trace
 
 

@@ -9,9 +9,9 @@ from torch import nn
 
 from netspec.capture import layers
 from netspec.capture.binding import bound
-from netspec.capture.forms import Form
+from netspec.capture.forms import Form, NoForm
 from netspec.capture.graph import Traced, TracedCall
-from netspec.capture.lowering import LayerHandler, Lowering, NoForm
+from netspec.capture.lowering import LayerHandler, Lowering
 from netspec.capture.masks import left_out, numbers_of
 from netspec.layers.base import Layer
 

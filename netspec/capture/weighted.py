@@ -8,10 +8,10 @@ import torch
 
 from netspec.capture.arithmetic import combined
 from netspec.capture.binding import bound
-from netspec.capture.forms import Form
+from netspec.capture.forms import Form, NoForm
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import made
-from netspec.capture.lowering import Handler, Lowering, NoForm
+from netspec.capture.lowering import Handler, Lowering
 from netspec.capture.masks import Truth, masked, shown_by, truth_of
 from netspec.capture.parametrized import standardized
 from netspec.capture.trace import named_modules

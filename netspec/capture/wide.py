@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from torch import Tensor, nn
 
@@ -23,7 +23,7 @@ def wide_numbers(
     example: Sequence[Tensor],
     net: Net,
     written: WrittenTrace,
-    again: Callable[[Trace], WrittenTrace],
+    again: Callable[[Trace], Sequence[PlacedItem]],
 ) -> WideNumbers:
     """Such numbers as a spec has them.
 
@@ -32,7 +32,7 @@ def wide_numbers(
         example: its arguments, the batch first.
         net: the network of the spec.
         written: that spec.
-        again: writes that of another run.
+        again: gives the layers of another run, in order.
     """
     tables = [item.numbers for item in layers_of(written.items) if item.word == "attend" and item.numbers is not None]
     computed = {path: item for path, item in placed(net, written.layers) if _is_computed(item)}
@@ -40,17 +40,21 @@ def wide_numbers(
         return WideNumbers({}, tables)
     with in_64_bits(draws=True):
         try:
-            other = again(run(copied(module).double(), example, 2, training=written.training))
+            other = list(again(run(copied(module).double(), example, 2, training=written.training)))
         except NotCaptured:
             return WideNumbers({}, tables)
-    pairs = list(zip(written.layers, other.layers, strict=False))
-    if any(old.word != new.word for old, new in pairs):
+    pairs = list(zip(written.layers, other, strict=False))
+    if any(old.word != new.word and not {old.word, new.word} <= _NUMBERS for old, new in pairs):
         return WideNumbers({}, tables)
     wide = {id(old): new.numbers for old, new in pairs if new.numbers is not None}
     found = {f"{path}.value": wide[id(item)] for path, item in computed.items() if id(item) in wide}
     return WideNumbers(found, tables)
 
 
+_NUMBERS: Final[frozenset[str]] = frozenset(("Buffer", "Sinusoids"))
+"""The layers that have numbers, by the same name."""
+
+
 def _is_computed(item: PlacedItem) -> bool:
     """Whether an item has numbers of floats that no weights have."""
-    return item.word == "Buffer" and not item.keys and item.numbers is not None and item.numbers.is_floating_point()
+    return item.word in _NUMBERS and not item.keys and item.numbers is not None and item.numbers.is_floating_point()

@@ -53,12 +53,20 @@ def value_text(value: Any) -> str:
 
 
 def _rooted(value: Any) -> Any:
-    """A number that is the root of a whole one, or one through it, as that: 0.17677669529663687 is 32 ** -0.5."""
+    """A number that is one through a whole one, the root of one, or one through it, as that: 0.17677669529663687 is
+    32 ** -0.5."""
     if not isinstance(value, float) or len(repr(value)) < _LONG or not 1e-4 < abs(value) < 1e4:
         return value
-    for power, square in ((0.5, value**2), (-0.5, value**-2)):
-        whole = round(square)
-        if value > 0 and whole > 1 and math.isclose(whole**power, value, rel_tol=1e-15):
+    part, square = round(1 / value), value**2
+    if part > 1 and 1 / part == value:
+        return ExpressionText(f"1 / {part}")
+    for power, whole in ((0.5, round(square)), (-0.5, round(1 / square))):
+        if (
+            value > 0
+            and whole > 1
+            and math.isqrt(whole) ** 2 != whole
+            and math.isclose(whole**power, value, rel_tol=1e-15)
+        ):
             return ExpressionText(f"{whole} ** {power}")
     return value
 
@@ -113,7 +121,7 @@ def _combinator(item: PlacedItem, names: Names, folding: Folding | None, beside:
     yield from (f"  {option}" for option in beside)
 
 
-_OF_A_BODY: Final = {"residual": ("shortcut",), "gate": ()}
+_OF_A_BODY: Final = {"residual": ("shortcut",), "gate": (), "each": ()}
 """Combinators of one body, and their sides."""
 
 

@@ -47,8 +47,8 @@ if TYPE_CHECKING:
 @click.argument("words", metavar="[NAME | WORDS...]", nargs=-1)
 @plugin_option
 def command(words: tuple[str, ...]) -> None:
-    """Explain NAME: a layer (Conv2d), a word of the language (residual), a word of a recipe (SGD, batch_size), a command
-    (find-lr), or an error code (width-mismatch). Other WORDS, such as "mat1 and mat2 shapes cannot be multiplied", are
+    """Explain NAME: a layer (Conv2d), a word of the language (residual), a word of a recipe (SGD, batch_size), an error
+    code (width-mismatch), or a command (find-lr). Other WORDS, such as "mat1 and mat2 shapes cannot be multiplied", are
     answered with what they most likely mean. Without any, list all names."""
     known = offer()
     click.echo(explain(" ".join(words), known) if words else _everything(known))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -24,6 +24,10 @@ def layout(net: Net) -> list[str]:
     """The lines."""
     writer = _Writer(net)
     return writer.lines
+
+
+_OF_BRANCHES = frozenset(("add", "mul", "concat", "stack", "einsum", "attend"))
+"""Combinators that read nothing but what their branches give."""
 
 
 class _Writer:
@@ -97,7 +101,10 @@ class _Writer:
         options = written_arguments(node.joining)
         if "pattern" in options:
             options["pattern"] = _plain(options["pattern"])
-        self.lines.append(f"{indent}{node.path}: {node.kind} {options or ''} {flow}")
+        own = (
+            "" if node.kind in _OF_BRANCHES and "split" not in options else flow
+        )  # else the branches say what they take
+        self.lines.append(f"{indent}{node.path}: {node.kind} {options or ''} {own}")
         for key, branch in node.branches:
             if key == "shortcut" and not branch.children:  # as without one
                 continue
@@ -123,9 +130,17 @@ def arguments(layer: Layer) -> dict[str, Any]:
     return dict(_arguments(layer))
 
 
+_SPATIAL = frozenset(("kernel_size", "stride", "padding", "output_padding", "dilation"))
+"""Arguments of which one number stands for each axis."""
+
+
 def _arguments(layer: Layer) -> Iterator[tuple[str, Any]]:
     fields: Any = type(layer).model_fields
     for name, value in written_arguments(layer).items():
+        if name in _SPATIAL and isinstance(value, tuple) and len(set(cast("tuple[Any, ...]", value))) == 1:
+            value = cast("Any", value[0])  # the same along each axis, as one number says
+            if value == fields[name].default:
+                continue
         if name == "stride" and fields[name].default is None and value == getattr(layer, "kernel_size", None):
             continue
         if name == "value" and isinstance(value, tuple):  # a module has floats of 32 bits

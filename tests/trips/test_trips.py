@@ -238,6 +238,67 @@ PARTS = {
         - ReLU
         - Linear: 3
     """,
+    "a layer that nobody reads": """
+      input: [8]
+      layers:
+        - Linear: 8
+        - {as: x}
+        - ReLU
+        - Linear: 4
+        - {use: x}
+        - Linear: 2
+    """,
+    "a kernel that says its size for each axis": """
+      input: [2, 8, 8]
+      layers:
+        - {Conv2d: {out_channels: 4, kernel_size: [3, 3], stride: [1, 1], padding: [1, 1]}}
+    """,
+    "a family of one": """
+      input: [4, 8, 8]
+      layers:
+        - BatchNorm2d
+        - {as: "x[0]"}
+        - for: i in range(3)
+          do:
+            - {concat: "[x[j] for j in range(i + 1)]"}
+            - {Conv2d: {out_channels: 2, kernel_size: 1}}
+            - {as: "x[i + 1]"}
+        - {concat: x}
+    """,
+    "slices": """
+      input: [3, 4, 8]
+      layers:
+        - Linear: 8
+        - each: [{Conv1d: {out_channels: 4, kernel_size: 1}}, BatchNorm1d, {residual: [{GRU: {hidden_size: 8}}]}]
+        - ReLU
+        - each: [Flatten]
+        - Linear: 4
+    """,
+    "sines": """
+      input: [6, 8]
+      layers:
+        - Linear: 8
+        - add: [[], [{Sinusoids: {positions: "range(5, -1, -1)", embed_dim: 8, layout: half, persistent: false}}]]
+        - add: [[], [{Sinusoids: {positions: "[t / 6 for t in range(6)]", embed_dim: 8}}]]
+    """,
+    "products of three": """
+      input: [4, 6, 8]
+      layers:
+        - Conv2d: {out_channels: 4, kernel_size: 1}
+        - einsum: [[], [Parameter: [8, 5]], [Parameter: [6, 5, 3]]]
+          pattern: n a y x, n x b, n y b c -> n a b c
+    """,
+    "a share that is one through a whole number": """
+      input: [8]
+      layers:
+        - {residual: [Linear: 8, StochasticDepth: 0.2 * 1 / 11, Linear: 8, Dropout: 1 / 3]}
+    """,
+    "frozen branches": """
+      input: [8]
+      layers:
+        - {sequential: [Linear: 8, ReLU, {residual: [Linear: 8, Tanh]}], freeze: true}
+        - Linear: 8
+    """,
     "a frozen layer": """
       input: [8]
       layers:

@@ -19,9 +19,10 @@ import netspec
 from netspec.capture.graph import NotCaptured
 from netspec.capture.importing import from_torch
 from netspec.cli.shipped import variants
+from netspec.combinators import HEADS
 from netspec.comparison import compare
 from netspec.emit.python import to_python
-from netspec.net import Leaf, Net
+from netspec.net import Combinator, Leaf, Net, walk
 from netspec.torch.verify import example
 from tests.trips.layout import arguments, layout
 
@@ -52,6 +53,11 @@ def loaded(file: Path) -> Net:
 def is_small(net: Net, limit: float) -> bool:
     """Whether a net has at most so many million parameters."""
     return isinstance(net.params, int) and net.params <= limit * 1e6
+
+
+def has_heads(net: Net) -> bool:
+    """Whether a net gives more while it trains, which one run in eval mode does not show."""
+    return any(isinstance(node, Combinator) and node.kind == HEADS for node in walk(net.root))
 
 
 def emitted(net: Net, folder: Path) -> nn.Module:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from netspec.capture.lowering import NoForm
+from netspec.capture.forms import NoForm
 
 
 def untraced() -> AbstractContextManager[None]:

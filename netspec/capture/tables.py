@@ -1,0 +1,186 @@
+"""Tables of numbers as the expressions of a spec: what a person would have written in their place.
+
+Each expression is computed and compared with the table, to the bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import gcd
+from typing import Any, Final, cast
+
+import torch
+from torch import Tensor
+
+from netspec.capture.rules import row, rule, says
+from netspec.capture.written import ExpressionText
+
+_MOST: Final = 4096
+"""Numbers that are written into a spec one by one."""
+_FEW: Final = 16
+"""Numbers that are typed rather than computed."""
+
+
+def told(table: Tensor) -> Any:
+    """The numbers in a tensor as a spec writes them: as an expression, or one by one, floats that are all whole without
+    their points; None of too many that follow no rule."""
+    if table.numel() >= _FEW or (table.dtype == torch.int64 and table.dim() == 1):
+        found = expression(table)
+        if found is not None:
+            return ExpressionText(found)
+    if table.numel() > _MOST:
+        return None
+    is_whole = table.is_floating_point() and bool(((table == table.round()) & (table.abs() < 2**24)).all())
+    return cast("Any", (table.to(torch.int64) if is_whole else table).tolist())  # pyright: ignore[reportUnknownMemberType]  # torch leaves types out
+
+
+def expression(table: Tensor) -> str | None:
+    """The expression of a table that follows a rule; None where none is seen."""
+    if table.dim() == 0 or table.dtype == torch.bool or not bool(table.isfinite().all()):
+        return None
+    if table.dim() == 1:
+        return row(table)
+    if table.shape[0] > 1 and bool((table == table[:1]).all()):
+        inner = expression(table[0])
+        return None if inner is None else f"[{inner}] * {table.shape[0]}"
+    for text in (*_of_two(table), *_grid(table)):
+        if says(text, table):
+            return text
+    return None
+
+
+def _of_two(table: Tensor) -> Iterator[str]:
+    if table.dim() != 2:
+        return
+    if table.is_floating_point():
+        yield from _product(table)
+    else:
+        yield from _windows(table)
+        yield from _token(table)
+
+
+def _product(table: Tensor) -> Iterator[str]:
+    """Positions times frequencies, which are the angles of sines."""
+    start = float(table[0, 0])
+    positions = rule(table[:, 0]) if start else None
+    if positions is None:
+        return
+    falls = rule((table[0].double() / start).to(torch.float32))
+    count = table.shape[1]
+    bases = [10000, *([] if falls is None else [int(falls.term.partition(" ")[0])])]
+    for base in bases:
+        for parts in (count, count - 1):
+            yield (
+                f"[[{positions.term.format('i')} / {base} ** (k / {parts}) for k in range({count})] "
+                f"for i in range({positions.size})]"
+            )
+
+
+def _grid(table: Tensor) -> Iterator[str]:
+    """The places of a grid: for each of its axes a row of numbers, or of vectors, that is chosen by the place there."""
+    for axis in range(2, min(table.dim(), 4)):
+        if table.shape[axis] != axis:
+            continue
+        parts: list[str] = []
+        for i in range(axis):
+            part = table.select(axis, i)
+            others = tuple(other for other in range(axis) if other != i)
+            one = part
+            for other in others:
+                one = one.narrow(other, 0, 1)
+            text = expression(one.squeeze(others)) if bool((part == one).all()) else None
+            if text is not None:
+                parts.append(text)
+        if len(parts) == axis:
+            names = "zyx"[-axis:]
+            text = f"[{', '.join(names)}]"
+            for name, part in reversed([*zip(names, parts, strict=True)]):
+                text = f"[{text} for {name} in {part}]"
+            yield text
+
+
+# ---- distances of places
+
+
+def _windows(table: Tensor, *, prefix: str = "", top: str = "") -> Iterator[str]:
+    """Numbers of the distances from places of one window to those of another, row by row and column by column."""
+    queries, keys = table.shape
+    whole = _distance(table, "a", "b")
+    if whole is not None:
+        yield f"{top}[{prefix}[{whole} for b in range({keys})] for a in range({queries})]"
+    for width in _divisors(keys):
+        for own in _divisors(queries):
+            places = table.reshape(queries // own, own, keys // width, width)
+            rows, columns = places[:, 0, :, 0], places[0, :, 0, :]
+            if torch.equal(rows[:, None, :, None] + columns[None, :, None, :] - table[0, 0], places):
+                text = _window(rows, columns, own, width)
+                if text is not None:
+                    yield f"{top}[{prefix}[{text} for b in range({keys})] for a in range({queries})]"
+
+
+def _divisors(size: int) -> Iterator[int]:
+    """The widths of windows of so many places, of at least two rows and columns."""
+    return (width for width in range(2, size // 2 + 1) if size % width == 0)
+
+
+def _token(table: Tensor) -> Iterator[str]:
+    """Such distances with a token in front, which has numbers of its own."""
+    if table.shape[0] != table.shape[1] or table.shape[0] < 3:
+        return
+    top, side, corner = int(table[0, 1]), int(table[1, 0]), int(table[0, 0])
+    if bool((table[0, 1:] != top).any() or (table[1:, 0] != side).any()):
+        return
+    area = table.shape[0] - 1
+    yield from _windows(table[1:, 1:], prefix=f"[{side}] + ", top=f"[[{corner}] + [{top}] * {area}] + ")
+
+
+def _window(rows: Tensor, columns: Tensor, own: int, width: int) -> str | None:
+    """The term of two places: what their rows say, times the number of kinds of columns, and what their columns say.
+
+    Args:
+        rows: the numbers of the first places of the rows, (rows of queries, rows of keys).
+        columns: those of the places of the first rows.
+        own: the width of the queries' window.
+        width: that of the keys'.
+    """
+    across = columns - columns.min()
+    down = rows - across[0, 0]
+    kinds = gcd(*(int(number) for number in (down - down[0, 0]).flatten()))
+    if kinds < 1 or bool((down % kinds).any()):
+        return None
+    tall = _distance(down // kinds, f"a // {own}", f"b // {width}")
+    wide = _distance(across, f"a % {own}", f"b % {width}")
+    if tall is None or wide is None:
+        return None
+    return f"{tall if tall.startswith('abs') else f'({tall})'} * {kinds} + {wide}"
+
+
+def _distance(numbers: Tensor, query: str, key: str) -> str | None:
+    """The term of a distance of two places along an axis, of which each has its number: their difference, as it is, or
+    without its sign, or limited on both sides; None where it is none of these."""
+    if min(numbers.shape) < 2:
+        return None
+    start, along, across = int(numbers[0, 0]), int(numbers[1, 0]), int(numbers[0, 1])
+    i, k = torch.arange(numbers.shape[0])[:, None], torch.arange(numbers.shape[1])
+    steps = along - start, across - start
+    if torch.equal(start + steps[0] * i + steps[1] * k, numbers):
+        return _sum(start, (steps[0], query), (steps[1], key))
+    if start == 0 and torch.equal((along * i - across * k).abs(), numbers):
+        return f"abs({_sum(0, (along, query), (-across, key))})"
+    least, most = int(numbers.min()), int(numbers.max())
+    for sign in (1, -1):
+        if torch.equal((start + sign * (i - k)).clamp(least, most), numbers):
+            return f"min(max({_sum(start, (sign, query), (-sign, key))}, {least}), {most})"
+    return None
+
+
+def _sum(start: int, *terms: tuple[int, str]) -> str:
+    """A number and terms with their factors, those that are added in front."""
+    text = str(start) if start else ""
+    for factor, term in sorted(terms, key=lambda pair: pair[0] < 0):
+        if factor:
+            times = "" if abs(factor) == 1 else f"{abs(factor)} * "
+            own = f"({term})" if times and " " in term else term
+            sign = "-" if factor < 0 else "+"
+            text = f"{text} {sign} {times}{own}" if text else f"{'-' if factor < 0 else ''}{times}{own}"
+    return text or "0"

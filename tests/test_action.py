@@ -87,6 +87,7 @@ def comments(root: Path) -> dict[str, str]:
     return json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
 
 
+@pytest.mark.slow
 def test_a_pull_request_gets_one_comment_which_later_pushes_rewrite(root: Path) -> None:
     run = act(root)
     assert (run.returncode, run.stderr) == (0, "3 specs checked, no mistakes\n" if "checked" in run.stderr else "")
@@ -145,6 +146,7 @@ def test_inputs_are_words_and_no_script(root: Path) -> None:
     assert not (root / "ran").exists()
 
 
+@pytest.mark.slow
 def test_strict_and_locked_are_those_of_check(root: Path) -> None:
     write(root, "specs/twice.yaml", "input: [4]\nlayers: [Linear: 3, Linear: 2]\n")
     commit(root)

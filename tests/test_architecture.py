@@ -209,6 +209,7 @@ def is_layer(module: str) -> bool:
     return module.startswith("netspec.layers.")
 
 
+@pytest.mark.slow
 def test_a_search_for_a_class_has_one_answer() -> None:
     found = Counter(
         (node.name, is_torch_module(module, node), is_transform(module), is_layer(module))

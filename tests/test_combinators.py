@@ -116,6 +116,7 @@ def test_a_check_that_meets_no_combinator_imports_none() -> None:
     assert set(imported("specs/d2l/resnet18.yaml")) == {"base", "sums"}
 
 
+@pytest.mark.slow
 def test_nothing_but_its_class_and_the_table_knows_a_combinator_by_its_word() -> None:
     """The keyword of a combinator is a literal only in `combinators`.
 

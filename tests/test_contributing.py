@@ -198,6 +198,7 @@ def _text(file: str) -> str:
     return (ROOT / file).read_text(encoding="utf-8") if (ROOT / file).exists() else ""
 
 
+@pytest.mark.slow
 def test_a_check_a_table_a_diagram_and_the_flat_form_know_them(made: dict[str, Any]) -> None:
     assert made["findings"] == []
     rows = made["table"].splitlines()
@@ -245,6 +246,7 @@ def test_a_new_code_is_reported(scratch: Scratch) -> None:
     assert codes(scratch.root, "odd.yaml") == ["odd-channels"]
 
 
+@pytest.mark.slow
 def test_the_tests_of_each_kind_take_them_up(scratch: Scratch, made: dict[str, Any]) -> None:
     """With the documents as `made` has written them."""
     done = run(scratch.root, "-m", "pytest", "-vv", "-p", "no:cacheprovider", *SUITES, "-k", " or ".join(EXPLAINED))

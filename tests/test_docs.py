@@ -57,6 +57,7 @@ def test_what_the_first_pages_show_as_wrong_is_the_file_that_they_check_and_mend
         assert netspec.check(copy) == []
 
 
+@pytest.mark.slow
 def test_what_is_generated_is_up_to_date() -> None:
     """If this fails, run `python docs/generate.py`."""
     from docs.generate import stale

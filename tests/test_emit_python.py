@@ -277,6 +277,7 @@ init:
 """
 
 
+@pytest.mark.slow
 def test_a_type_checker_lets_every_class_be_asked_for_what_it_may_lack(tmp_path: Path):
     net = netspec.loads(WITHOUT)
     text = to_python(net)
@@ -310,6 +311,7 @@ def test_the_file_is_a_program_that_prints_the_output_shape(tmp_path: Path):
     assert found.stdout == "(2, 2)\n"
 
 
+@pytest.mark.slow
 def test_every_spec_of_the_project_is_emitted_as_ruff_would_format_it(tmp_path: Path):
     for path in sorted(SPECS.rglob("*.yaml")):
         text = path.read_text(encoding="utf-8")
@@ -342,6 +344,7 @@ def test_pyright_strict_finds_nothing_in_the_files_of_shipped_specs(tmp_path: Pa
     pyright_finds_nothing(tmp_path)
 
 
+@pytest.mark.slow
 def test_pyright_strict_finds_nothing_in_what_may_be_copied_into_a_file(tmp_path: Path):
     copies = Copies((module, name) for module in helpers._FILES for name in helpers._source(module).definitions)  # pyright: ignore[reportPrivateUsage]  # all that there is
     lines = ["from __future__ import annotations"]
@@ -459,6 +462,7 @@ def test_an_einsum_keeps_its_order_of_sums_where_its_own_letters_would_change_it
     run_of(netspec.loads(spec), text)
 
 
+@pytest.mark.slow
 def test_a_block_that_joins_values_is_a_function_whose_list_has_none_there(tmp_path: Path):
     spec = ("name: up\ninput: [4]\nblocks:\n  up(skip, width):\n    - {Linear: width}\n    - concat: [skip, []]\n"
             "    - ReLU\nlayers:\n  - as: x\n  - up: [x, 3]\n  - up: [x, 5]\n")  # fmt: skip

@@ -152,6 +152,7 @@ def test_what_people_call_a_layer_or_a_word_is_answered_with_it_first(words: str
     assert max(map(len, text.splitlines())) <= 80
 
 
+@pytest.mark.slow
 def test_a_message_of_another_tool_is_answered_with_codes_first() -> None:
     led = [
         words for words in QUERIES if " " in words and not re.search(r"^[\w-]+ \((?:error|warning)\)$", first(words))

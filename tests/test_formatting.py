@@ -78,6 +78,7 @@ def compiled(text: str) -> object:
     return layers, [(d.code, d.message.partition(" (line")[0]) for d in found]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(SMALL), st.integers(0, 2**32))
 def test_other_white_space_is_brought_back_to_the_same_spec(path: Any, seed: int) -> None:
@@ -157,6 +158,7 @@ def test_the_marks_of_a_document_stay() -> None:
     assert formatted(text) == "--- # of one network\ninput: [3]\nlayers:\n  - ReLU\n...\n"
 
 
+@pytest.mark.slow
 def test_a_long_text_is_formatted_in_time_that_grows_as_it_does() -> None:
     def seconds(rows: int) -> float:
         text = "layers:\n" + "    - Conv2d:  {out_channels: 8, kernel_size: 3}  # c\n    # own\n" * rows

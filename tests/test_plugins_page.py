@@ -49,6 +49,7 @@ def test_every_command_is_done(place: Path, command: str) -> None:
         assert "(1): SquaredReLU()" in alone.stdout, alone.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.needs_torch
 def test_the_programs_run_and_print_what_stands_there(place: Path) -> None:
     load, probe, train = (run(place, "-c", text, torch=True) for text in PAGE.programs)

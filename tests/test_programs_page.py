@@ -52,6 +52,7 @@ def test_the_module_of_lightning_trains(place: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.needs_torch
 def test_the_sweep_trains_what_compiles_and_says_why_the_rest_does_not(place: Path) -> None:
     pytest.importorskip("optuna", reason="Optuna is not installed")

@@ -220,6 +220,7 @@ def texts() -> list[tuple[str, str, str]]:
     ]
 
 
+@pytest.mark.slow
 def test_no_payload_in_any_position_has_an_effect() -> None:
     cases = texts()
     assert len(PAYLOADS) >= 60

@@ -146,6 +146,7 @@ def test_every_folder_of_specs_has_a_heading_in_the_gallery() -> None:
     assert {network.family for network in networks()} == set(FAMILIES)
 
 
+@pytest.mark.slow
 def test_every_shipped_spec_has_a_page_of_its_own_and_the_styles_that_suit_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,6 +20,7 @@ def said(cell: Any) -> str:
     return "\n".join(line.rstrip() for line in re.sub(r"\x1b\[[\d;]*m", "", text).replace("\r", "").splitlines())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (DATA / "FashionMNIST").is_dir(), reason="needs Fashion-MNIST under $NETSPEC_DATA")
 def test_the_notebook_runs_and_every_command_says_what_the_page_shows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -164,6 +164,7 @@ CHAINS = {
 FAMILY = "- for: i in range({n})\n  do:\n    - ReLU\n    - as: p[i]\n    - use: p[i] + p[i // 2]\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [*CHAINS, "family"])
 def test_the_time_of_a_check_grows_with_the_number_of_values(kind: str) -> None:
     """Four times as many take about four times as long; were each held against each, sixteen times."""
@@ -185,6 +186,7 @@ def test_the_time_of_a_check_grows_with_the_number_of_values(kind: str) -> None:
     assert seconds(4000) < 10 * max(seconds(1000), 0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("join", ["add", "mul", "concat"])
 def test_the_time_of_an_estimate_grows_with_the_number_of_values_that_are_joined(join: str) -> None:
     """Four times as many take about four times as long."""

@@ -236,6 +236,7 @@ def looked_into(tree: ast.Module) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_no_message_is_searched_and_no_kind_is_known_by_its_name() -> None:
     found = {
         str(path.relative_to(ROOT)): places

@@ -15,6 +15,7 @@ from netspec.layers.base import TensorType
 SPECS = Path(__file__).parents[2] / "specs"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "lines"), [("squeezenet1_1", 35), ("shufflenet_v2_x0_5", 70), ("resnet18", 45)])
 def test_networks_of_torchvision_are_proven_with_their_keys(name: str, lines: int) -> None:
     models = pytest.importorskip("torchvision.models")

@@ -222,6 +222,7 @@ def test_fewer_levels_are_open_where_that_is_asked() -> None:
     assert "SelfAttention" not in "".join(texts(whole.file("svg")))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_any_title_and_name_is_whole_and_in_its_place(seed: int) -> None:
     source = random.Random(seed)

@@ -139,6 +139,7 @@ def test_what_goes_several_ways_is_folded_and_broken_until_it_fits(spec: str, fi
     assert picture([load(spec)], "flow", Sheet(fit=paper(fit))).smallest >= 6
 
 
+@pytest.mark.slow
 def test_a_direction_that_does_not_fit_where_another_does_is_told() -> None:
     with pytest.raises(UsageError, match="it fits with no `--direction` or "):
         picture([load("d2l/googlenet")], "flow", Sheet(fit=paper("a4")), direction="LR")

@@ -220,6 +220,7 @@ def test_a_block_that_is_the_whole_net_is_open_at_every_depth(depth: int | None)
     assert "head" not in said  # in training only
 
 
+@pytest.mark.slow
 def test_no_page_advises_it_for_a_parallel_network() -> None:
     with pytest.raises(UsageError, match="it fits with") as refused:
         picture([load("graphs/hrnet_w18")], "map", Sheet(fit=paper("150x100")))

@@ -80,6 +80,7 @@ def _is_a_fair_sample(name: str, tally: Tally) -> None:
             assert tally.changed[argument] >= 0.2 * CONFIGS, argument
 
 
+@pytest.mark.slow
 def test_random_chains() -> None:
     """Chains of 5 to 30 layers, compiled from YAML and run on one real tensor from end to end."""
     accepted, rejected, found = compare_chains(CHAINS, SEED)

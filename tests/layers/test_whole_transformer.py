@@ -71,6 +71,7 @@ def compared(count: int, seed: int = 0) -> None:
             raise AssertionError(f"{error}\n{text}") from error
 
 
+@pytest.mark.slow
 def test_random_nets_are_torchs_and_cost_what_torch_counts() -> None:
     compared(20)
 
@@ -118,6 +119,7 @@ def test_it_is_exported_with_an_open_batch() -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_public_probe_holds_what_it_keeps() -> None:
     found = netspec.probe(layer_class("Transformer"), count=10)
     assert found.tried >= 2 and not found.differences

@@ -52,6 +52,7 @@ def test_a_task_that_ends_two_processes_is_answered_with_nothing() -> None:
     assert asyncio.run(_answers(2)) == [None]
 
 
+@pytest.mark.slow
 def test_what_other_variants_are_warned_of_stays_while_typing() -> None:
     text = RESNET.read_text(encoding="utf-8")
     old = "  wide_resnet101_2: {"

@@ -90,6 +90,7 @@ def test_a_client_that_can_do_nothing_is_sent_nothing_of_the_kind() -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.slow
 def test_positions_count_units_of_utf_16_whatever_a_client_likes_best() -> None:
     async def scenario() -> None:
         async with editor() as it:
@@ -101,6 +102,7 @@ def test_positions_count_units_of_utf_16_whatever_a_client_likes_best() -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.slow
 def test_mends_that_are_asked_for_twice_are_answered_twice_and_those_of_a_text_that_changed_are_none() -> None:
     async def scenario() -> None:
         async with editor() as it:

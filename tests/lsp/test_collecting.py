@@ -43,6 +43,7 @@ def left() -> int:
     return sum(isinstance(each, Knot) for each in gc.get_objects())
 
 
+@pytest.mark.slow
 def test_a_pause_collects_what_was_read(collector: Collector) -> None:
     old_knots(50)
     assert left() == 50
@@ -53,6 +54,7 @@ def test_a_pause_collects_what_was_read(collector: Collector) -> None:
     assert left() == 0
 
 
+@pytest.mark.slow
 def test_typing_without_a_pause_collects_in_the_end(collector: Collector) -> None:
     old_knots(50)
     for _ in range(MOST - 1):

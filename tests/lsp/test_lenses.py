@@ -60,6 +60,7 @@ async def pressed(it: Editor, title: str, nth: int) -> Any:
     )
 
 
+@pytest.mark.slow
 def test_a_table_and_a_page_are_given_to_a_client_that_takes_them() -> None:
     async def scenario() -> None:
         async with editor(options={"results": True}) as it:
@@ -113,6 +114,7 @@ def test_the_cost_of_a_network_that_is_wrong_is_told_as_far_as_it_is_known() -> 
     assert hover(text, lsp.Position(2, 6)) is not None
 
 
+@pytest.mark.slow
 def test_who_would_see_nothing_of_it_is_offered_none() -> None:
     async def scenario() -> None:
         async with editor() as it:
@@ -147,6 +149,7 @@ async def titles_of(it: Editor) -> list[str]:
     return [lens.command.title for lens in found if lens.command is not None]
 
 
+@pytest.mark.slow
 def test_what_is_a_network_without_a_variant_is_shown_compiled_and_drawn_again() -> None:
     async def scenario() -> None:
         async with editor(options={"results": True}) as it:

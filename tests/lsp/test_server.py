@@ -157,6 +157,7 @@ async def _asked(it: Editor, offset: int) -> None:
     await it.client.text_document_inlay_hint_async(lsp.InlayHintParams(it.document, lsp.Range(lsp.Position(0, 0), end)))
 
 
+@pytest.mark.slow
 def test_after_random_edits_what_is_told_is_what_check_says() -> None:
     """`python -m tests.lsp.random_edits 2000` makes more of them."""
 
@@ -167,6 +168,7 @@ def test_after_random_edits_what_is_told_is_what_check_says() -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.slow
 def test_a_plugin_that_a_spec_names_is_not_loaded(tmp_path: Path) -> None:
     trap = tmp_path / "trap.py"
     trap.write_text(f"open({str(tmp_path / 'sprung')!r}, 'w')\n", encoding="utf-8")

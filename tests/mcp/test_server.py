@@ -62,6 +62,7 @@ def called(root: Path, *calls: tuple[str, dict[str, Any]]) -> list[tuple[bool, s
     return asked(root, ask)
 
 
+@pytest.mark.slow
 def test_the_tools_are_told_with_what_they_take(root: Path) -> None:
     async def ask(client: Any) -> Any:
         return client.server_info.version, client.instructions, (await client.list_tools()).tools
@@ -75,6 +76,7 @@ def test_the_tools_are_told_with_what_they_take(root: Path) -> None:
     assert all(tool.description for tool in tools)
 
 
+@pytest.mark.slow
 def test_each_tool_says_what_netspec_says(root: Path) -> None:
     net = netspec.load(root / "nets" / "lenet.yaml")
     path = {"path": "nets/lenet.yaml"}
@@ -106,6 +108,7 @@ def test_each_tool_says_what_netspec_says(root: Path) -> None:
     assert "3 × 32 × 16" in symbols
 
 
+@pytest.mark.slow
 def test_the_specs_below_the_directory_are_listed_and_nothing_else(root: Path, tmp_path: Path) -> None:
     (tmp_path / ".hidden").mkdir()
     inside = tmp_path / ".hidden" / "here"
@@ -139,6 +142,7 @@ def test_nothing_is_said_beside_the_answers(root: Path) -> None:
     assert '"id":1' in run.stdout.replace(" ", "")
 
 
+@pytest.mark.slow
 def test_what_is_wrong_is_told_and_ends_nothing(root: Path) -> None:
     answers = called(
         root,
@@ -170,18 +174,21 @@ def test_what_is_wrong_is_told_and_ends_nothing(root: Path) -> None:
 OUTSIDE = ("../outside.yaml", "link.yaml", "circle.yaml", "/etc/hosts.yaml", "nets/../../outside.yaml", "a\0b.yaml")
 
 
+@pytest.mark.slow
 def test_no_file_outside_the_directory_is_read(root: Path) -> None:
     for path, (failed, text) in zip(OUTSIDE, called(root, *(("check", {"path": p}) for p in OUTSIDE)), strict=True):
         assert failed, path
         assert "is not below the directory of this server: give the spec as `text`" in text, path
 
 
+@pytest.mark.slow
 def test_only_specs_are_read(root: Path) -> None:
     ((failed, text),) = called(root, ("check", {"path": "secret.txt"}))
     assert failed
     assert "`secret.txt` is no spec: its name ends with neither .yaml nor .yml" in text
 
 
+@pytest.mark.slow
 def test_nothing_is_written_and_a_spec_loads_no_plugin(root: Path) -> None:
     before = sorted(path.name for path in root.rglob("*"))
     text = "plugins: [tests.plugged]\ninput: [4, 3]\nlayers: [SquaredReLU]\n"

@@ -36,6 +36,7 @@ def test_what_is_offered_mends_and_restores() -> None:
     assert len(answered) >= 0.85 * len(made), Counter(x.kinds for x in made if not x.certain)
 
 
+@pytest.mark.slow
 def test_several_mistakes_at_once_are_mended_one_by_one() -> None:
     made = outcomes(found for seed in range(10_000, 10_080) if (found := broken(seed, 6, small_specs)) is not None)
     assert sum(x.restored for x in made) >= 0.6 * len(made), others(made)

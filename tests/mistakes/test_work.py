@@ -109,6 +109,7 @@ def test_a_mistake_that_is_made_again_and_again_is_mended_at_once(case: str) -> 
 REPEATED = [name for name, case in BAD.items() if max(Counter(code for *_, code in case.found).values(), default=0) > 1]
 
 
+@pytest.mark.slow
 def test_what_is_remembered_of_a_mend_is_what_comes_of_trying_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every broken spec that has one kind of mistake several times is told the same without the memory."""
     assert len(REPEATED) > 40

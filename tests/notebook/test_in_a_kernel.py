@@ -72,6 +72,7 @@ def error(outputs: list[Any]) -> str:
     return "\n".join(output["traceback"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cell", "facts"),
     [

@@ -20,6 +20,7 @@ PAGE = (ROOT / "docs" / "notebooks.md").read_text(encoding="utf-8")
 COLOR = re.compile(r"\x1b\[[0-9;]*m")
 
 
+@pytest.mark.slow
 def test_the_cells_of_the_page_run_and_show_what_it_says(tmp_path: Path) -> None:
     blocks = re.findall(r"^```(python|text)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
     cells = [text.rstrip("\n") for kind, text in blocks if kind == "python"]

@@ -121,6 +121,7 @@ def test_a_mistake_in_another_part_is_refused_where_it_stands(text: str, at: str
     assert refused(text) == [at]
 
 
+@pytest.mark.slow
 def test_at_least_95_of_100_random_mistakes_of_form_are_refused() -> None:
     """In small specs; `python -m tests.schema` tries more, in all of them."""
     number, admitted = shares(range(300), small_specs)
@@ -139,6 +140,7 @@ def test_what_a_thing_is_and_takes_stands_beside_it() -> None:
     assert made["recipe"]["properties"]["epochs"]["description"].endswith("an integer ≥ 1; required.")
 
 
+@pytest.mark.slow
 def test_the_command_writes_it_with_the_layers_of_plugins(tmp_path: Path) -> None:
     plain, own = tmp_path / "plain.json", tmp_path / "own.json"
     run = program("schema", "-o", str(plain), cwd=ROOT)

@@ -44,6 +44,7 @@ def written(place: Path, section: str, spec: str = SPEC) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_a_study_has_as_many_finished_trials_as_are_wanted_whatever_is_rejected(tmp_path: Path, optuna: Any) -> None:
     spec = written(tmp_path, "  limit: {params: 900}\n" + OVER)
     said: list[str] = []
@@ -71,6 +72,7 @@ def test_a_sweep_stops_where_all_of_the_space_is_invalid_and_says_why(tmp_path: 
     assert not (tmp_path / "grid").exists()
 
 
+@pytest.mark.slow
 def test_a_small_space_ends_when_all_of_it_is_done_and_no_point_is_tried_twice(tmp_path: Path, optuna: Any) -> None:
     said: list[str] = []
     spec = written(tmp_path, "  over: {width: [2, 4], kernel: [7, 9]}\n")
@@ -79,6 +81,7 @@ def test_a_small_space_ends_when_all_of_it_is_done_and_no_point_is_tried_twice(t
     assert any("all 4 points" in line for line in said)
 
 
+@pytest.mark.slow
 def test_a_trial_that_is_stopped_goes_on_to_the_same_bits(tmp_path: Path, optuna: Any) -> None:
     spec = written(tmp_path, "  over: {width: [4, 6, 8]}\n")
     with pytest.raises(Interrupted):
@@ -101,6 +104,7 @@ def test_a_trial_is_pruned_by_its_metric_and_does_not_count(tmp_path: Path, optu
     assert states == {"finished", "pruned"}
 
 
+@pytest.mark.slow
 def test_a_study_of_another_space_or_spec_is_refused(tmp_path: Path, optuna: Any) -> None:
     spec = written(tmp_path, "  trials: 1\n  over: {width: [2, 4]}\n")
     netspec.sweep(spec, runs=tmp_path / "runs")
@@ -114,6 +118,7 @@ def test_a_study_of_another_space_or_spec_is_refused(tmp_path: Path, optuna: Any
     assert len(netspec.sweep(spec, runs=tmp_path / "runs").finished) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "mode", "told"), [("ext4", "wal", False), ("nfs4", "delete", True)])
 def test_sqlite_writes_ahead_where_its_file_is_on_a_disk_of_this_machine(
     tmp_path: Path, optuna: Any, monkeypatch: pytest.MonkeyPatch, kind: str, mode: str, told: bool
@@ -137,6 +142,7 @@ def test_a_storage_that_cannot_be_used_is_an_error_without_its_password(tmp_path
     assert storages.shown("postgresql://me:secret@host/db") == "postgresql://me:***@host/db"
 
 
+@pytest.mark.slow
 def test_without_optuna_the_extra_is_named_and_a_grid_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "optuna", None)
     spec = written(tmp_path, OVER)
@@ -149,6 +155,7 @@ def test_without_optuna_the_extra_is_named_and_a_grid_works(tmp_path: Path, monk
     assert tally.rejected == {"shape-mismatch": 2}
 
 
+@pytest.mark.slow
 def test_a_grid_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
     spec = written(tmp_path, GRID)
     with pytest.raises(Interrupted):
@@ -168,6 +175,7 @@ def test_a_trial_that_diverges_does_not_count(tmp_path: Path) -> None:
     assert (len(tally.finished), tally.diverged) == (1, 1)
 
 
+@pytest.mark.slow
 def test_runs_are_sorted_picked_compared_and_drawn(tmp_path: Path) -> None:
     spec = written(tmp_path, "  sampler: grid\n  over: {width: [2, 4], act: [ReLU, Tanh]}\n")
     netspec.sweep(spec, runs=tmp_path / "runs")
@@ -220,6 +228,7 @@ def test_a_process_that_is_killed_loses_no_trial_and_counts_none_twice(
     assert (alone / "model.safetensors").read_bytes() == kept.read_bytes()
 
 
+@pytest.mark.slow
 def test_runs_stand_with_the_least_error_first_where_less_of_their_metric_is_better(tmp_path: Path) -> None:
     for number, rate in enumerate(("0.1", "0.0001", "0.02")):
         text = (

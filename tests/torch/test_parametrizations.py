@@ -277,6 +277,7 @@ train:
 """
 
 
+@pytest.mark.slow
 def test_a_run_is_resumed_to_the_bit(tmp_path: Path) -> None:
     net = netspec.loads(TRAINED)
     finish(net, tmp_path / "whole")

@@ -45,6 +45,7 @@ def test_memory_is_kept_only_where_there_is_room_for_it(monkeypatch: pytest.Monk
         assert isinstance(memory.spare_memory(trainer), nullcontext) is not kept
 
 
+@pytest.mark.slow
 def test_large_tensors_meet_no_new_pages_within_and_are_given_back_after() -> None:
     """In a process of its own, since the settings are the process's."""
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)

@@ -80,6 +80,7 @@ SETTINGS = [
 ]
 
 
+@pytest.mark.slow
 def test_the_switches_of_tf32_agree_within_a_run_and_are_put_back() -> None:
     """torch.compile and Lightning read the old ones, which raise where only the new ones were set. The switches are
     there without a GPU, and the process's own, so each case has one."""

@@ -38,6 +38,7 @@ def went_on(net: netspec.Net, path: Path, **options: Any) -> None:
 # ---- one call
 
 
+@pytest.mark.slow
 def test_the_same_call_begins_goes_on_and_leaves_a_finished_run_alone(tmp_path: Path) -> None:
     net = small_net(EVERYTHING)
     for step in (7, 20, 33):

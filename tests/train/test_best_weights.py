@@ -87,6 +87,7 @@ def test_the_report_and_the_last_lines_are_of_the_best_weights_and_of_the_last_a
     assert "Test data, weights at the end" in page
 
 
+@pytest.mark.slow
 def test_a_run_whose_last_epoch_is_its_best_says_so_once(tmp_path: Path) -> None:
     falling = small_net(PLAIN, validation=0.3, best="validation_loss", optimizer={"SGD": {"lr": 0.01}})
     result = finish(falling, tmp_path / "run", report=True)
@@ -128,6 +129,7 @@ def test_the_commands_take_the_best_and_say_so_and_the_last_if_asked(tmp_path: P
     assert str(done.exception) == "`--best` and `--last` ask for two checkpoints; give one of them"
 
 
+@pytest.mark.slow
 def test_a_run_trained_further_has_new_ones_and_none_that_it_should_not_have(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path / "run")
     finish(rising(), run.path)

@@ -134,6 +134,7 @@ def test_one_may_end_the_training_which_is_then_finished(
     assert len(further.records) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("point", "step"), [("step", 3), ("step", 5), ("evaluation", 5), ("epoch", 10)])
 def test_one_that_fails_is_named_and_the_run_goes_on_from_there_to_the_bit(
     point: str, step: int, tmp_path: Path

@@ -50,6 +50,7 @@ def test_with_accumulated_batches_they_stand_at_the_ends_of_steps(tmp_path: Path
     assert steps(tmp_path / "run") == list(range(1, 10))  # three of an epoch of five batches
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [3, 9, 21])
 def test_a_run_goes_on_from_one_in_the_middle_of_an_epoch_to_the_bit(at: int, tmp_path: Path) -> None:
     net = small_net(EVERYTHING, checkpoint_every={"steps": 3}, checkpoint_keep=100, epochs=3)
@@ -66,6 +67,7 @@ def test_a_run_goes_on_from_one_in_the_middle_of_an_epoch_to_the_bit(at: int, tm
     assert whole_state(run) == whole_state(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_it_changes_nothing_of_what_is_learned(tmp_path: Path) -> None:
     for name, every in (("a", None), ("b", {"steps": 3}), ("c", {"minutes": 1e-9})):
         finish(small_net(EVERYTHING, checkpoint_every=every, epochs=2), tmp_path / name)

@@ -214,6 +214,7 @@ def state(trainer: Trainer) -> list[Tensor]:
     return [t.clone() for t in (*models, *trainer.optimization.state_on(torch.device("cpu")))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("driver", ["eager", "replay"])
 def test_a_run_with_batches_of_nothing_else_is_finite_resumes_to_the_bit_and_counts_none_of_them(
     driver: str, tmp_path: Path
@@ -257,6 +258,7 @@ sys.exit(any([os.wait()[1] for rank in range(2)]))
 """`torchrun` without itself, which imports torch three times: the ranks of `netspec ARGUMENTS`."""
 
 
+@pytest.mark.slow
 def test_two_processes_train_what_one_does(tmp_path: Path) -> None:
     loss = LOSSES["both, smoothed"]
     net = made(tmp_path, loss, flat=True)

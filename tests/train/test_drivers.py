@@ -32,6 +32,7 @@ RECIPES: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RECIPES)
 def test_replayed_steps_equal_eager_steps_to_the_bit(name: str, tmp_path: Path) -> None:
     net = small_net(EVERYTHING, epochs=2, **RECIPES[name])

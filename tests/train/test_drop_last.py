@@ -61,6 +61,7 @@ def test_only_whole_batches_are_trained_on_as_by_a_plain_loop(
         torch.testing.assert_close(saved[key], value, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [3, 9, 21])
 def test_a_run_resumed_at_a_step_equals_the_whole_run_to_the_bit(step: int, tmp_path: Path) -> None:
     net = small_net(EVERYTHING, batch_size=9, drop_last=True, epochs=3)  # 80 = 8 × 9 + 8
@@ -76,6 +77,7 @@ def test_the_schedule_counts_the_batches_that_are_trained_on() -> None:
         assemble(net, Options(), World(), "cpu")
 
 
+@pytest.mark.slow
 def test_two_processes_train_what_one_does(tmp_path: Path) -> None:
     net = small_net(PLAIN, drop_last=True, batch_size=7)  # 36 = 5 × 7 + 1: one example cannot be shared
     (tmp_path / "spec.yaml").write_text(netspec.expand(net))

@@ -90,6 +90,7 @@ def test_the_encoding_is_made_of_the_training_part_alone(made: Net) -> None:
     assert data.bytes == 4 * sum(len(known.encode(part)) for part in (text[:border], text[border:]))
 
 
+@pytest.mark.slow
 def test_a_run_keeps_its_encoding_and_goes_on_to_the_bit(made: Net, tmp_path: Path) -> None:
     run = finish(made, tmp_path / "whole")
     assert (tmp_path / "whole" / "tokenizer.json").read_text() == data_of(made).kept
@@ -112,6 +113,7 @@ def test_what_a_run_keeps_is_used_in_place_of_making_it_again(made: Net, tmp_pat
         finish(made, tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_a_file_that_is_given_is_copied_into_the_run_and_a_change_is_noticed(tmp_path: Path) -> None:
     path = given(tmp_path, 270, "<|end|>")
     net = text_net(tmp_path, GPT.replace("256", "271"), data={"tokenizer": str(path), "vocabulary": 271}, epochs=2)

@@ -66,6 +66,7 @@ def test_every_shipped_classifier_is_in_the_table() -> None:
     assert wanted <= set(exports.SIZES) <= shipped
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", ["d2l/lenet_batch_norm", "language/text_cnn", "vision/capsnet"])
 def test_the_onnx_file_of_a_shipped_classifier_gives_what_the_run_predicts(spec: str, tmp_path: Path) -> None:
     assert exports.hold(spec, tmp_path).difference < 1e-4
@@ -104,6 +105,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+@pytest.mark.slow
 def test_pictures_of_every_size_are_resized_cropped_and_normalised_inside(folder: Path) -> None:
     file = folder / "any.onnx"
     done = command("export", folder / "run", "-o", file, "--format", "json")
@@ -126,12 +128,14 @@ def test_pictures_of_every_size_are_resized_cropped_and_normalised_inside(folder
         assert got == pytest.approx(own, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_a_size_of_pictures_can_be_named_and_is_then_fixed(folder: Path) -> None:
     done = command("export", folder / "run", "-o", folder / "one.onnx", "--size", "50x70")
     assert "input   x: uint8 (batch, 3, 50, 70), then Resize → CenterCrop → Grayscale → Normalize" in done.output
     assert session_of(folder / "one.onnx").get_inputs()[0].shape[1:] == [3, 50, 70]
 
 
+@pytest.mark.slow
 def test_size_any_frees_the_pictures_of_data_of_one_size(tmp_path: Path) -> None:
     text = (
         "{{input: [3, 12, 16], layers: [Conv2d: {{out_channels: 2, kernel_size: 3}}, Flatten, Linear: 3], train: {{"
@@ -214,6 +218,7 @@ def test_every_output_is_what_the_run_predicts_under_its_name(tmp_path: Path) ->
     assert torch.as_tensor(value) == pytest.approx(wanted["value"], abs=1e-5)
 
 
+@pytest.mark.slow
 def test_tokens_are_int64(tmp_path: Path) -> None:
     text = (
         "{input: [7, int64], layers: [Embedding: {num_embeddings: 50, embedding_dim: 6}, LSTM: {hidden_size: 5, "
@@ -230,6 +235,7 @@ def test_tokens_are_int64(tmp_path: Path) -> None:
     assert torch.as_tensor(got) == pytest.approx(run.predict(x), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_the_best_checkpoint_is_exported_in_place_of_the_weights_at_the_end(tmp_path: Path) -> None:
     recipe = RECIPE.replace("epochs: 1", "epochs: 6, validation: 0.2").replace("SGD", "{SGD: {lr: 20}}")
     text = f"{{name: tiny, input: [8], layers: [Linear: 4], {recipe}}}"
@@ -276,6 +282,7 @@ def test_a_pt2_is_a_program_of_torch_export(tmp_path: Path) -> None:
 # ---- what cannot be
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pool", "sizes"),
     [
@@ -298,6 +305,7 @@ def test_a_layer_that_onnx_lacks_is_named_with_its_line(pool: str, sizes: str, t
     assert command("export", run, "--to", "pt2").exit_code == 0  # as the message advises
 
 
+@pytest.mark.slow
 def test_a_file_that_gives_other_values_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = made(f"{{input: [8], layers: [Linear: 4], {RECIPE}}}", tmp_path)
     monkeypatch.setattr(exporting, "TOLERANCE", -1.0)

@@ -155,6 +155,7 @@ def test_parts_that_begin_to_train_later_end_where_a_program_of_torchs_ends(tmp_
         torch.testing.assert_close(found[key], expected[key], rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_what_waits_does_not_change_and_then_does(tmp_path: Path) -> None:
     net = small_net(NORMED)
     states: list[dict[str, Tensor]] = [netspec.build(net, seed=0).state_dict()]
@@ -168,6 +169,7 @@ def test_what_waits_does_not_change_and_then_does(tmp_path: Path) -> None:
     assert changed == [{"head"}, {"head", "middle"}, {"head", "middle", "stem", "norm"}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [3, 5, 6, 9, 10, 11, 14])
 @pytest.mark.parametrize("settings", [{}, {"optimizer": {"AdamW": {"lr": 0.01}}, "accumulate": 2, "ema": 0.9}])
 def test_a_run_resumes_to_the_bit_before_and_after_something_begins_to_train(
@@ -181,6 +183,7 @@ def test_a_run_resumes_to_the_bit_before_and_after_something_begins_to_train(
     assert whole_state(tmp_path / "cut") == whole_state(tmp_path / "whole")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("replay")
 @pytest.mark.parametrize("accumulate", [1, 3])
 def test_a_recorded_step_is_recorded_anew_when_something_begins_to_train(accumulate: int, tmp_path: Path) -> None:

@@ -155,6 +155,7 @@ def test_a_resume_with_three_quarters_of_the_examples_zeroed_is_refused(tmp_path
         finish(net, tmp_path / "run")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("budget", [10**9, 0])
 def test_a_resume_with_one_changed_picture_is_refused_and_with_a_copy_it_goes_on(budget: int, tmp_path: Path) -> None:
     folder = draw_pictures(tmp_path / "pictures")

@@ -49,6 +49,7 @@ def test_the_first_fold_is_what_validation_alone_holds_out() -> None:
         assert torch.equal(one, other)
 
 
+@pytest.mark.slow
 def test_each_fold_is_the_run_that_one_would_write_by_hand(tmp_path: Path) -> None:
     net = small_net(SPEC)
     found = netspec.cross_validate(net, folds=3, run=tmp_path / "cv", quiet=True, report=False)
@@ -65,6 +66,7 @@ def test_each_fold_is_the_run_that_one_would_write_by_hand(tmp_path: Path) -> No
     assert float(rows[3]["validation_accuracy"]) == mean(values)
 
 
+@pytest.mark.slow
 def test_what_was_interrupted_is_completed_by_the_same_command(tmp_path: Path) -> None:
     spec = tmp_path / "plain.yaml"
     spec.write_text(SPEC)
@@ -129,6 +131,7 @@ train:
 """
 
 
+@pytest.mark.slow
 def test_folds_of_another_training_are_refused_with_what_differs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,6 +159,7 @@ def test_folds_of_another_training_are_refused_with_what_differs(
     assert sorted(path.name for path in Path("cv").iterdir()) == ["fold-2", "fold-3", "fold-4"]
 
 
+@pytest.mark.slow
 def test_a_directory_of_folds_is_no_run_but_holds_some(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     netspec.cross_validate(small_net(SPEC), folds=3, run="cv", quiet=True, report=False)

@@ -79,6 +79,7 @@ def test_a_data_set_gives_the_numbers_of_a_plain_loop_over_its_order(tmp_path: P
     assert [record.train_loss for record in made.records] == pytest.approx(loop(net, batches, squares), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_tensors_a_data_set_and_a_loss_of_the_recipe_give_the_same(tmp_path: Path) -> None:
     x, y = rows()
     given: list[tuple[str, Net, dict[str, Any]]] = [
@@ -200,6 +201,7 @@ RESUMED: dict[str, Callable[[], dict[str, Any]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", RESUMED)
 @pytest.mark.parametrize("step", [2, 5])
 def test_a_run_goes_on_to_the_bit(form: str, step: int, tmp_path: Path) -> None:
@@ -215,6 +217,7 @@ def test_a_run_goes_on_to_the_bit(form: str, step: int, tmp_path: Path) -> None:
     assert states[0] == states[1]
 
 
+@pytest.mark.slow
 def test_the_test_of_resuming_can_fail(tmp_path: Path) -> None:
     class Drawn(Positions):
         """Has another order whenever it begins, and says nothing of it."""
@@ -250,6 +253,7 @@ def test_a_stateful_loader_of_torchdata_goes_on_to_the_bit(form: str, tmp_path: 
     assert whole_state(tmp_path / "whole")["model"] == whole_state(tmp_path / "cut")["model"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stopped", [True, False])
 def test_workers_of_a_loader_that_live_on_do_not_hold_the_run(stopped: bool, tmp_path: Path) -> None:
     loader = DataLoader(Rows(), batch_size=8, num_workers=1, persistent_workers=True)
@@ -259,6 +263,7 @@ def test_workers_of_a_loader_that_live_on_do_not_hold_the_run(stopped: bool, tmp
     assert len(made.records) == 3
 
 
+@pytest.mark.slow
 def test_data_that_cannot_say_where_they_stood_are_read_again_which_is_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -281,6 +286,7 @@ def test_other_data_and_another_loss_are_not_gone_on_with_unasked(tmp_path: Path
         trained(net_of(), tmp_path / "run", data=(x, y), loss=off)
 
 
+@pytest.mark.slow
 def test_a_loss_that_remembers_goes_on_with_what_it_knows(tmp_path: Path) -> None:
     class Centred(nn.Module):
         centre: Tensor

@@ -34,6 +34,7 @@ def test_it_says_how_many_batches_a_step_has() -> None:
     assert small_net(PLAIN).recipe.accumulate == 1  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 def test_the_steps_are_the_same_whatever_the_batches(tmp_path: Path) -> None:
     weights = []
     for size in (12, 4, 2):
@@ -63,6 +64,7 @@ def test_what_does_not_divide_is_refused_with_both_numbers_and_what_to_write() -
     assert found[2] == "did you mean `global_batch`?"
 
 
+@pytest.mark.slow
 def test_the_run_keeps_it_and_it_is_the_same_run_as_with_accumulate(tmp_path: Path) -> None:
     net, other = small_net(PLAIN, batch_size=4, global_batch=8), small_net(PLAIN, batch_size=4, accumulate=2)
     finish(net, tmp_path / "whole")

@@ -40,6 +40,7 @@ done
 """
 
 
+@pytest.mark.slow
 def test_a_job_that_reaches_its_limit_is_saved_requeued_and_ends_as_one_without_a_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

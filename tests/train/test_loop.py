@@ -84,6 +84,7 @@ def test_a_run_equals_the_loop_that_one_would_write_by_hand(tmp_path: Path) -> N
         torch.testing.assert_close(saved[key], value, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_run_directory_holds_what_the_contract_names(tmp_path: Path, curves: None) -> None:
     net = small_net(PLAIN, epochs=2)
     finish(net, tmp_path / "run", report=True)
@@ -111,6 +112,7 @@ def test_a_run_directory_holds_what_the_contract_names(tmp_path: Path, curves: N
     assert facts["versions"]["torch"] == torch.__version__.partition("+")[0]
 
 
+@pytest.mark.slow
 def test_runs_get_the_next_free_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     net = small_net(PLAIN, epochs=1)
@@ -130,6 +132,7 @@ def test_a_directory_that_is_not_empty_is_refused(tmp_path: Path) -> None:
 # ---- recipe
 
 
+@pytest.mark.slow
 def test_accumulated_batches_are_one_large_batch(tmp_path: Path) -> None:
     """36 examples as 8 + 8 + 8 + 8 + 4 in steps of three batches, against batches of 24 and 12."""
     finish(small_net(PLAIN, accumulate=3), tmp_path / "three")
@@ -164,6 +167,7 @@ def test_a_run_that_patience_leaves_at_its_last_epoch_has_not_stopped_early(tmp_
     assert said.notes == []
 
 
+@pytest.mark.slow
 def test_early_stopping_by_another_metric_says_by_which_one_the_best_epoch_is(tmp_path: Path) -> None:
     stopping = {"patience": 1, "metric": "validation_loss", "min_delta": 5.0}
     said = Remarks()
@@ -377,6 +381,7 @@ def test_two_optimiser_steps_take_the_garbage_collector_nothing_to_do(tmp_path: 
     assert gc.isenabled()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("shape", "conv"), [([1, 8], "Conv1d"), ([1, 8, 8], "Conv2d"), ([1, 4, 4, 4], "Conv3d")])
 def test_nets_of_any_rank_train_on_a_cpu(shape: list[int], conv: str, tmp_path: Path) -> None:
     text = PLAIN.replace("[1, 6, 6]", str(shape))

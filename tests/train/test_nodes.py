@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from netspec.trainer.run.records import read_records
 from tests.nodes import LOOPBACK, STEPS, Job, alone, difference, killed_and_started_again, prepare
 from tests.train.test_survival import free_port
 
 
+@pytest.mark.slow
 def test_a_node_that_is_killed_comes_back_and_two_nodes_end_where_one_process_ends(tmp_path: Path) -> None:
     prepare(tmp_path)
     job = Job(LOOPBACK, "c10d", free_port(), tmp_path, tmp_path / "two", pause=0.1)

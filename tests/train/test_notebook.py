@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import pytest
 from nbclient import NotebookClient
 
 from tests.train.small_runs import PLAIN
@@ -32,6 +33,7 @@ class Watched(NotebookClient):
         return super().process_message(msg, cell, cell_index)
 
 
+@pytest.mark.slow
 def test_a_notebook_shows_one_output_with_a_bar_then_lines_and_curves(tmp_path: Path) -> None:
     text = CELL.replace("SPEC", PLAIN.replace("train: 36", "train: 320")).replace("RUN", str(tmp_path / "run"))
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text)])

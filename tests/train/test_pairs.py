@@ -78,6 +78,7 @@ def stacked(first: int, count: int) -> tuple[Tensor, Tensor]:
     return torch.stack(x), torch.stack(y)
 
 
+@pytest.mark.slow
 def test_pairs_train_to_the_bit_as_the_tensors_that_hold_them_in_memory_or_streamed(here: Path) -> None:
     write(here / "p" / "train", 10)
     write(here / "p" / "test", 3, 10)
@@ -115,6 +116,7 @@ def test_masks_move_with_their_pictures_by_the_nearest_pixel(here: Path) -> None
         assert torch.equal(batch.y[number], tvf.center_crop(moved, [16, 16])[0].long())
 
 
+@pytest.mark.slow
 def test_a_run_on_pairs_resumes_to_the_bit(here: Path) -> None:
     write(here / "p" / "train", 9)
     write(here / "p" / "test", 3, 9)

@@ -36,6 +36,7 @@ def figures(runs: list[Run], column: str) -> list[float]:
     return [run.records[-1].figure(column) or 0.0 for run in runs]
 
 
+@pytest.mark.slow
 def test_the_part_of_the_data_may_be_left_out_of_a_figure(place: Path) -> None:
     runs = find_runs((), place)
     assert [value_of(run, "mcc") for run in runs] == figures(runs, "validation_mcc")
@@ -80,6 +81,7 @@ def test_the_metrics_of_recipes_are_columns_and_what_fits_least_is_left_out_firs
     assert any(line.startswith("validation calibration_error ") for line in rows)
 
 
+@pytest.mark.slow
 def test_a_report_marks_the_best_epoch(tmp_path: Path) -> None:
     text = PLAIN.replace("epochs: 3", "epochs: 6") + "  validation: 0.25\n  metrics: [CalibrationError]\n"
     run = netspec.train(

@@ -55,6 +55,7 @@ def weights(run: Path) -> bytes:
     return (run / "model.safetensors").read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lazy", [False, True], ids=["tensors", "dataset"])
 def test_data_and_a_loss_of_a_plugin_train_as_those_that_a_program_gives(here: Path, lazy: bool) -> None:
     net = netspec.load("rings.yaml", plugins=[NAME], set={"train.data.Rings.lazy": lazy})
@@ -91,6 +92,7 @@ def test_metrics_of_a_plugin_measure_what_the_net_answers_and_one_chooses_the_be
     assert "margin " in told.output and "worstloss " in told.output
 
 
+@pytest.mark.slow
 def test_a_loss_of_values_and_a_validation_part(here: Path) -> None:
     own = netspec.train(netspec.loads(SLOPES, plugins=PARTS), run="own", **QUIET)
     plain = SLOPES.replace("Slopes", "given").replace("{RelativeLoss: {eps: 0.2}}", "function")
@@ -112,6 +114,7 @@ def test_transforms_of_a_plugin_do_what_their_functions_do(here: Path) -> None:
     assert run.evaluate()["accuracy"] == float((output.argmax(1) == y).float().mean())
 
 
+@pytest.mark.slow
 def test_a_run_is_resumed_to_the_bit_and_says_which_plugin_it_needs(here: Path) -> None:
     with pytest.raises(Interrupted) as caught:
         netspec.train(netspec.load("rings.yaml", plugins=[NAME]), run="run", max_steps=8, **QUIET)
@@ -232,6 +235,7 @@ def written(here: Path, name: str, given: dict[str, str]) -> Path:
     return here / "net.yaml"
 
 
+@pytest.mark.slow
 def test_what_a_loss_raises_is_told_without_a_traceback(here: Path) -> None:
     written(here, "fails", {"loss": "fails"})
     done = program("train", "--plugin", "fails", "net.yaml", "--device", "cpu", "-q", cwd=here)

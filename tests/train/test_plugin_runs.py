@@ -56,6 +56,7 @@ def netspec_(*words: object) -> Result:
     return invoke(cli, *words)
 
 
+@pytest.mark.slow
 def test_a_run_records_its_plugins_and_goes_on_with_them(run: Path) -> None:
     recorded = json.loads((run / "environment.json").read_text())["plugins"]
     assert list(recorded) == ["tests.plugged"] and recorded["tests.plugged"].startswith("sha256:")
@@ -84,6 +85,7 @@ def test_runs_without_the_plugin_are_still_listed(run: Path) -> None:
     assert (found["name"], found["params"]) == ("run", None)
 
 
+@pytest.mark.slow
 def test_another_version_is_a_note(run: Path) -> None:
     file = run / "environment.json"
     facts = json.loads(file.read_text())

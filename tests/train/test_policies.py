@@ -97,6 +97,7 @@ def drawn(name: str, arguments: dict[str, Any], count: int) -> list[tuple[Tensor
     return found
 
 
+@pytest.mark.slow
 def test_operations_signs_and_bins_are_drawn_evenly_and_apart() -> None:
     n = 14 * 200
     (first, strength), (second, _) = drawn("RandAugment", {"magnitude": 10}, n)
@@ -134,6 +135,7 @@ def test_a_mask_follows_what_moves_and_is_left_alone_by_colours() -> None:
     assert torch.allclose(image[moving] * 10, (found * inside)[moving].float(), atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("augment", [["RandAugment"], ["TrivialAugmentWide"], ["AutoAugment"]])
 def test_a_run_with_one_resumes_to_the_bit(augment: list[str], tmp_path: Path) -> None:
     net = small_net(EVERYTHING, augment=augment, epochs=2)

@@ -119,6 +119,7 @@ def test_facts_fit_their_room_and_lose_memory_first_then_the_speed(room: int, lo
     assert kept == sorted(kept, reverse=True)
 
 
+@pytest.mark.slow
 def test_a_run_says_what_it_does_between_its_steps(tmp_path: Path) -> None:
     said = Remarks()
     finish(small_net(PLAIN, epochs=1, validation=0.3), tmp_path / "run", reporter=said, report=True)
@@ -167,6 +168,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> dict[int, list[str]]:
     return dict(zip(COLUMNS, lines, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", COLUMNS)
 def test_the_bar_fits_the_terminal_fills_before_each_evaluation_and_never_jumps(
     columns: int, shown: dict[int, list[str]]

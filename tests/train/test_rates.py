@@ -46,6 +46,7 @@ def test_it_is_that_of_the_last_step_of_the_epoch(
         assert [float(row["learning_rate"]) for row in csv.DictReader(file)] == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_groups_with_a_rate_of_their_own_have_a_column_each(tmp_path: Path) -> None:
     net = small_net(PLAIN, groups=GROUPS, scheduler={"ExponentialLR": 0.5})
     last = finish(net, tmp_path / "run", report=True).records[-1]
@@ -56,6 +57,7 @@ def test_groups_with_a_rate_of_their_own_have_a_column_each(tmp_path: Path) -> N
     assert "<td>0.075</td>" in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [4, 5, 7, 10])
 def test_it_is_the_same_in_a_run_that_is_resumed(step: int, tmp_path: Path) -> None:
     net = small_net(PLAIN, scheduler={"OneCycleLR": {"max_lr": 0.4}}, optimizer={"SGD": {"lr": 0.1, "momentum": 0.9}})
@@ -65,6 +67,7 @@ def test_it_is_the_same_in_a_run_that_is_resumed(step: int, tmp_path: Path) -> N
     assert whole_state(tmp_path / "run") == whole_state(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_runs_are_not_ordered_by_it_as_by_a_figure_of_which_more_is_better(tmp_path: Path) -> None:
     paths = [tmp_path / "slow", tmp_path / "fast"]
     for path, rate in zip(paths, (0.01, 0.2), strict=True):

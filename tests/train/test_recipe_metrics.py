@@ -103,6 +103,7 @@ CLASSES = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("end", "loss"), [("", "CrossEntropyLoss"), (", LogSoftmax: -1", "NLLLoss")], ids=["scores", "log-probabilities"]
 )
@@ -119,6 +120,7 @@ def test_the_figures_of_classes_are_those_of_their_definitions(end: str, loss: s
     assert {name: evaluated[name] for name in expected} == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_a_figure_for_each_class_has_its_name(tmp_path: Path) -> None:
     x = numbers(0, 90, 3)
     y = x.argmax(1)
@@ -128,6 +130,7 @@ def test_a_figure_for_each_class_has_its_name(tmp_path: Path) -> None:
     assert dict(record.parts) == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_pixels_that_are_ignored_are_in_no_figure(tmp_path: Path) -> None:
     x = numbers(0, 20, 3, 6, 6)
     y = x.argmax(1)
@@ -144,6 +147,7 @@ def test_pixels_that_are_ignored_are_in_no_figure(tmp_path: Path) -> None:
 # ---- labels
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("labels", [1, 4])
 def test_the_figures_of_labels_are_those_of_their_definitions(labels: int, tmp_path: Path) -> None:
     x = numbers(0, 200, 6)
@@ -200,6 +204,7 @@ VALUES = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "offset"), [(1, 0.0), (3, 0.0), (1, 180_000.0)], ids=["one", "three", "far from 0"])
 def test_the_figures_of_values_are_those_of_their_definitions(size: int, offset: float, tmp_path: Path) -> None:
     x = numbers(0, 300, 5)
@@ -213,6 +218,7 @@ def test_the_figures_of_values_are_those_of_their_definitions(size: int, offset:
     assert found == pytest.approx({name: expected[name] for name in found}, rel=1e-6, abs=1e-7)
 
 
+@pytest.mark.slow
 def test_an_output_that_is_a_logarithm_is_compared_as_what_it_means(tmp_path: Path) -> None:
     x = numbers(0, 80, 3)
     y = torch.poisson(x[:, :1].exp(), generator=torch.Generator().manual_seed(0))
@@ -243,6 +249,7 @@ def test_less_of_an_error_is_better(tmp_path: Path) -> None:
     assert (best["mae"], best["loss"]) == (min(figures), record.validation_loss)
 
 
+@pytest.mark.slow
 def test_a_run_with_metrics_resumes_to_the_bit(tmp_path: Path) -> None:
     recipe = {"metrics": ["AUROC", "F1Score"], "validation": 0.3, "epochs": 4, "best": "validation_auroc"}
     net = small_net(PLAIN, **recipe)
@@ -269,6 +276,7 @@ train:
     assert {"test_f1/kind", "test_mae"} <= set(record.parts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheduled", ["min", "max"])
 def test_a_plateau_follows_the_figure_that_its_mode_says_whatever_the_best_is(scheduled: str, tmp_path: Path) -> None:
     """`mode: min` watches the loss also where the accuracy chooses the best checkpoint."""

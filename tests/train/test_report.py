@@ -41,6 +41,7 @@ class Links(HTMLParser):
         self.sources += [value or "" for name, value in attrs if name in ("src", "href", "srcset")]
 
 
+@pytest.mark.slow
 def test_the_report_is_one_file_that_fetches_and_runs_nothing(run: RunResult) -> None:
     page = (run.run / "report.html").read_text(encoding="utf-8")
     links = Links()
@@ -66,6 +67,7 @@ def test_the_report_is_one_file_that_fetches_and_runs_nothing(run: RunResult) ->
             assert Image.open(io.BytesIO(base64.b64decode(data))).size == (6, 6)
 
 
+@pytest.mark.slow
 def test_the_report_of_a_net_without_accuracy_shows_the_losses_of_all_parts(tmp_path: Path) -> None:
     text = PLAIN.replace("CrossEntropyLoss", "MSELoss")
     finish(small_net(text, epochs=1, validation=0.3), tmp_path / "run", report=True)
@@ -83,6 +85,7 @@ def test_the_report_names_the_first_layer_and_leaves_counts_of_zero_out(run: Run
     assert linear.startswith("<tr><td>1</td><td class=left>Linear</td><td class=left>8</td><td>8</td><td>296</td>")
 
 
+@pytest.mark.slow
 def test_the_report_shows_markup_in_names_as_text(tmp_path: Path) -> None:
     text = IMAGES.replace("name: plain", 'name: plain\ndescription: "<script>alert(1)</script>"')
     finish(small_net(text, epochs=1), tmp_path / "run", report=True)
@@ -91,6 +94,7 @@ def test_the_report_shows_markup_in_names_as_text(tmp_path: Path) -> None:
     assert "&lt;script&gt;" in page
 
 
+@pytest.mark.slow
 def test_the_report_says_when_on_which_data_and_what_share_beside_the_accuracy(tmp_path: Path, run: RunResult) -> None:
     started = datetime.now(UTC)
     finish(small_net(PLAIN), tmp_path / "run", report=True, examples=9)
@@ -106,6 +110,7 @@ def test_the_report_says_when_on_which_data_and_what_share_beside_the_accuracy(t
     assert "synthetic: 36 examples for train, 40 examples for test" in whole
 
 
+@pytest.mark.slow
 def test_the_report_of_a_run_that_noted_no_time_says_none(tmp_path: Path) -> None:
     path = finish(small_net(PLAIN), tmp_path / "run").run
     facts = json.loads((path / "environment.json").read_text())

@@ -40,6 +40,7 @@ def sections(run: Path) -> list[tuple[str, str, list[str]]]:
     return list(answer_sections(inspect(trained, "test", shown=True).answers, trained.names))
 
 
+@pytest.mark.slow
 def test_the_areas_of_ranks_are_those_of_the_definition(tmp_path: Path) -> None:
     x = numbers(0, 120, 5)
     y = (x[:, :3] + numbers(1, 120, 3)).argmax(1)
@@ -53,6 +54,7 @@ def test_the_areas_of_ranks_are_those_of_the_definition(tmp_path: Path) -> None:
     assert "<h2>Ranks</h2>" in page and "<h2>Confusion</h2>" in page
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error")
 def test_classes_that_no_example_has_leave_a_report_without_curves(tmp_path: Path) -> None:
     x = numbers(0, 20, 5)
@@ -61,6 +63,7 @@ def test_classes_that_no_example_has_leave_a_report_without_curves(tmp_path: Pat
     assert title == "Ranks" and "ROC, with the area below" in pictures[0]
 
 
+@pytest.mark.slow
 def test_residuals_are_told_by_their_mean_and_deviation(tmp_path: Path) -> None:
     x = numbers(0, 100, 4)
     y = x[:, :1] + 0.1 * numbers(1, 100, 1)
@@ -72,6 +75,7 @@ def test_residuals_are_told_by_their_mean_and_deviation(tmp_path: Path) -> None:
     assert "<h2>Residuals</h2>" in (run / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_masks_stand_beside_the_picture_and_what_is_right(tmp_path: Path) -> None:
     x = torch.rand(9, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     y = x.argmax(1)
@@ -93,6 +97,7 @@ def test_masks_stand_beside_the_picture_and_what_is_right(tmp_path: Path) -> Non
         assert np.array_equal(same, (output[number].argmax(0) == y[number])[1:].numpy())
 
 
+@pytest.mark.slow
 def test_a_gallery_of_masks_has_the_classes_with_their_overlap_and_the_names_of_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,6 +120,7 @@ def test_a_gallery_of_masks_has_the_classes_with_their_overlap_and_the_names_of_
         assert tuple(map(int, colour)) in {(31, 35, 40), (230, 97, 72), (76, 139, 214)}
 
 
+@pytest.mark.slow
 def test_eval_writes_the_report_anew_for_any_task(tmp_path: Path) -> None:
     x = numbers(0, 60, 4)
     run = run_of("Linear: 1", "MSELoss", x, x[:, :1].clone(), tmp_path)
@@ -123,6 +129,7 @@ def test_eval_writes_the_report_anew_for_any_task(tmp_path: Path) -> None:
     assert "<h2>Residuals</h2>" in (run / "report.html").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["BCEWithLogitsLoss", "BCELoss"])
 def test_labels_have_ranks(loss: str, tmp_path: Path) -> None:
     x = numbers(0, 80, 4)

@@ -63,6 +63,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return whole_state(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [1, 9, 10, 26, 39])
 def test_a_run_resumed_at_a_step_equals_the_whole_run_to_the_bit(step: int, whole: Any, tmp_path: Path) -> None:
     net = small_net()
@@ -93,12 +94,14 @@ def test_a_run_interrupted_at_any_step_equals_the_whole_run(
     assert different == []
 
 
+@pytest.mark.slow
 def test_streaming_the_examples_changes_no_bit_of_the_run(whole: Any, tmp_path: Path) -> None:
     """A loader that drew its seed from the run's generator would change what dropout drops."""
     finish(small_net(), tmp_path / "run", budget=0, workers=0)
     assert whole_state(tmp_path / "run") == whole
 
 
+@pytest.mark.slow
 def test_a_run_interrupted_time_and_again_equals_the_whole_run(tmp_path: Path) -> None:
     net = small_net(EVERYTHING, epochs=1)
     for step in range(1, 10, 2):
@@ -108,6 +111,7 @@ def test_a_run_interrupted_time_and_again_equals_the_whole_run(tmp_path: Path) -
     assert whole_state(tmp_path / "often") == whole_state(tmp_path / "once")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("replay")
 def test_a_run_of_a_driver_that_is_gone_goes_on_eagerly_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -131,6 +135,7 @@ def test_a_run_of_a_driver_that_is_gone_goes_on_eagerly_and_says_so(
 PARTS = ["model", "optimizer", "schedule", "average", "sums", "random.torch", "random.python"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", PARTS)
 def test_leaving_out_any_part_of_the_state_is_noticed(
     part: str, whole: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -165,6 +170,7 @@ OPTIMIZERS: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=[next(iter(o)) for o in OPTIMIZERS])
 def test_every_kind_of_optimiser_resumes_to_the_bit(optimizer: dict[str, Any], tmp_path: Path) -> None:
     net = small_net(PLAIN, optimizer=optimizer, accumulate=2)
@@ -174,6 +180,7 @@ def test_every_kind_of_optimiser_resumes_to_the_bit(optimizer: dict[str, Any], t
     assert whole_state(tmp_path / "cut") == whole_state(tmp_path / "whole")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "scheduler",
     [{"StepLR": {"step_size": 1}}, {"OneCycleLR": {"max_lr": 0.2}}, {"ReduceLROnPlateau": {"patience": 0}}],
@@ -188,6 +195,7 @@ def test_every_kind_of_schedule_resumes_to_the_bit(scheduler: dict[str, Any], tm
     assert whole_state(tmp_path / "cut") == whole_state(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_the_records_of_a_resumed_run_are_those_of_the_whole_run(tmp_path: Path) -> None:
     net = small_net(PLAIN)
     run_until(net, tmp_path / "cut", 7)
@@ -222,12 +230,14 @@ def test_resuming_with_another_architecture_is_refused(tmp_path: Path) -> None:
         finish(small_net(PLAIN.replace("ReLU", "Tanh")), tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_a_forced_resume_goes_on_with_the_new_recipe(tmp_path: Path) -> None:
     run_until(small_net(PLAIN), tmp_path / "run", 3)
     result = finish(small_net(PLAIN, epochs=5), tmp_path / "run", force=True)
     assert [record.epoch for record in result.records] == [1, 2, 3, 4, 5]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("optimizer", "lr"), [("SGD", 0.05), ("AdamW", 0.05), ("RMSprop", 0.002)])
 def test_a_run_may_go_on_with_another_order_in_memory(optimizer: str, lr: float, tmp_path: Path) -> None:
     """State that kept the order of the checkpoint would be mixed up by fused kernels, without an error."""
@@ -254,11 +264,13 @@ def test_which_kernels_an_optimiser_uses_is_not_taken_from_the_checkpoint(tmp_pa
     trainer.step(trainer.buffers(next(trainer.batches(0, 0)), 0, ()))
 
 
+@pytest.mark.slow
 def test_a_comment_in_the_spec_does_not_hinder_a_resume(tmp_path: Path) -> None:
     run_until(small_net(PLAIN), tmp_path / "run", 3)
     finish(small_net(PLAIN + "# a remark\n"), tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_a_resumed_run_remembers_how_many_examples_it_was_given(tmp_path: Path) -> None:
     run_until(small_net(PLAIN), tmp_path / "run", 1, examples=16)
     result = finish(small_net(PLAIN), tmp_path / "run")
@@ -301,6 +313,7 @@ def test_a_finished_run_of_one_epoch_is_not_said_to_have_epochs(tmp_path: Path) 
     assert "it ended after 1 epoch. " in notes.notes[0]
 
 
+@pytest.mark.slow
 def test_a_run_that_ended_early_says_so_when_it_is_resumed(tmp_path: Path) -> None:
     net = small_net(PLAIN, epochs=9, validation=0.2, early_stopping={"patience": 1, "min_delta": 10.0})
     finish(net, tmp_path / "run")
@@ -312,6 +325,7 @@ def test_a_run_that_ended_early_says_so_when_it_is_resumed(tmp_path: Path) -> No
     assert len(finish(on, tmp_path / "run", force=True).records) == 9
 
 
+@pytest.mark.slow
 def test_a_run_that_ended_before_its_weights_were_written_still_gets_them(tmp_path: Path) -> None:
     net = small_net(PLAIN)
     finish(net, tmp_path / "run")
@@ -337,6 +351,7 @@ def killed_at(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, train: Ca
             train()
 
 
+@pytest.mark.slow
 def test_a_run_killed_between_its_weights_and_its_report_still_gets_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -348,12 +363,14 @@ def test_a_run_killed_between_its_weights_and_its_report_still_gets_it(
     assert (run / "report.html").exists()
 
 
+@pytest.mark.slow
 def test_a_run_that_was_to_have_no_report_gets_none_when_it_goes_on(tmp_path: Path) -> None:
     run_until(small_net(PLAIN), tmp_path / "run", 3, report=False)
     finish(small_net(PLAIN), tmp_path / "run", report=None)
     assert not (tmp_path / "run" / "report.html").exists()
 
 
+@pytest.mark.slow
 def test_weights_and_report_of_a_shorter_run_are_not_taken_for_those_of_the_longer_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -376,6 +393,7 @@ def test_weights_and_report_of_a_shorter_run_are_not_taken_for_those_of_the_long
 # ---- a change that is refused or fails leaves a run as it was
 
 
+@pytest.mark.slow
 def test_another_batch_or_accumulate_within_an_epoch_goes_on_where_a_step_ends_and_is_refused_elsewhere(
     tmp_path: Path,
 ) -> None:
@@ -398,6 +416,7 @@ def test_another_batch_or_accumulate_within_an_epoch_goes_on_where_a_step_ends_a
     assert len(finish(small_net(PLAIN, accumulate=2), whole, force=True).records) == 3
 
 
+@pytest.mark.slow
 def test_a_run_may_stop_at_the_last_step_of_an_epoch_although_it_has_fewer_batches(tmp_path: Path) -> None:
     net = small_net(PLAIN, accumulate=2)  # three steps, the last of one batch
     run_until(net, tmp_path / "cut", 3)
@@ -407,6 +426,7 @@ def test_a_run_may_stop_at_the_last_step_of_an_epoch_although_it_has_fewer_batch
     assert whole_state(tmp_path / "cut") == whole_state(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_a_forced_change_that_fails_in_its_first_step_leaves_the_run_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -417,6 +437,7 @@ def test_a_forced_change_that_fails_in_its_first_step_leaves_the_run_as_it_was(
     assert files(run) == before
 
 
+@pytest.mark.slow
 def test_a_forced_change_whose_checkpoint_cannot_be_written_is_taken_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -428,6 +449,7 @@ def test_a_forced_change_whose_checkpoint_cannot_be_written_is_taken_back(
     assert len(finish(netspec.load(run / "spec.yaml"), run).records) == 3
 
 
+@pytest.mark.slow
 def test_the_spec_before_a_change_is_never_written_over(tmp_path: Path) -> None:
     run = tmp_path / "run"
     run_until(small_net(PLAIN), run, 3)
@@ -440,6 +462,7 @@ def test_the_spec_before_a_change_is_never_written_over(tmp_path: Path) -> None:
 # ---- what a run remembers
 
 
+@pytest.mark.slow
 def test_a_run_remembers_where_its_data_are_from_every_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -457,6 +480,7 @@ def test_a_run_remembers_where_its_data_are_from_every_directory(
     assert find_run(home / "run").options["budget"] == 0
 
 
+@pytest.mark.slow
 def test_a_run_remembers_the_folder_of_the_data_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     net = small_net(PLAIN)
@@ -492,6 +516,7 @@ def test_a_best_checkpoint_that_nothing_points_to_is_found_again(tmp_path: Path)
     assert pointer.read_text() == name
 
 
+@pytest.mark.slow
 def test_why_there_is_no_best_checkpoint_is_told_apart(tmp_path: Path) -> None:
     net, run = small_net(EVERYTHING, epochs=2), tmp_path / "run"
     run_until(net, run, 3)
@@ -577,6 +602,7 @@ def after_three_steps(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "content",
     [
@@ -620,6 +646,7 @@ def _rates_after(net: Net, path: Path, steps: int) -> list[float]:
     return trainer.schedule.rates
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "scheduler", ["CosineAnnealingLR", {"OneCycleLR": {"max_lr": 0.1}}, {"StepLR": {"step_size": 2}}]
 )
@@ -644,6 +671,7 @@ def test_a_plateau_is_found_again_in_the_records(tmp_path: Path) -> None:
     assert trainer.schedule.rates == [before]
 
 
+@pytest.mark.slow
 def test_a_forced_learning_rate_applies(tmp_path: Path) -> None:
     run_until(small_net(PLAIN, optimizer={"Adam": {"lr": 0.1}}), tmp_path / "run", 3)
     before = last_checkpoint(tmp_path / "run").model
@@ -652,6 +680,7 @@ def test_a_forced_learning_rate_applies(tmp_path: Path) -> None:
     assert all(torch.equal(before[key], after[key]) for key in before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["Adam", "Rprop", "Adafactor"])
 @pytest.mark.parametrize("scheduler", [None, "CosineAnnealingLR", {"StepLR": {"step_size": 1}}])
 def test_another_optimizer_starts_anew_and_says_so(optimizer: str, scheduler: Any, tmp_path: Path) -> None:
@@ -672,6 +701,7 @@ def test_an_average_that_is_laid_over_a_run_begins_with_its_weights(tmp_path: Pa
     assert all(torch.equal(average[key], saved.model[key]) for key in saved.model)
 
 
+@pytest.mark.slow
 def test_a_cycle_may_be_laid_over_a_run_that_had_none(tmp_path: Path) -> None:
     settings = {"optimizer": {"SGD": {"lr": 0.1, "momentum": 0.9}}}
     run_until(small_net(PLAIN, **settings), tmp_path / "run", 3)
@@ -679,6 +709,7 @@ def test_a_cycle_may_be_laid_over_a_run_that_had_none(tmp_path: Path) -> None:
     finish(small_net(PLAIN, **settings, scheduler=cyclic, schedule_by="step"), tmp_path / "run", force=True)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_forced_on_goes_on_by_itself_from_then_on(tmp_path: Path) -> None:
     run_until(small_net(PLAIN), tmp_path / "run", 3)
     longer = small_net(PLAIN, epochs=5)
@@ -723,6 +754,7 @@ train:
 """
 
 
+@pytest.mark.slow
 def test_resuming_with_another_output_is_refused(tmp_path: Path) -> None:
     """Its layers, and what each of them reads, are the same."""
     run_until(netspec.loads(GRAPH.replace("OUTPUT", "a")), tmp_path / "run", 3)

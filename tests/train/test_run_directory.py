@@ -126,6 +126,7 @@ with locked(Path(sys.argv[1])):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no flock")
 def test_two_processes_never_train_the_same_run_and_a_death_lets_go(tmp_path: Path) -> None:
     run_until(small_net(PLAIN), tmp_path / "run", 3)
@@ -195,6 +196,7 @@ def test_a_net_with_symbols_asks_for_their_numbers(tmp_path: Path) -> None:
     finish(netspec.loads(text, set={"H": 6, "W": 6}), tmp_path / "run")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("replay")
 def test_a_step_that_cannot_be_replayed_runs_eagerly_and_says_why(tmp_path: Path) -> None:
     text = PLAIN.replace("[1, 6, 6]", "[6, 6]").replace("  - Flatten\n", "  - LSTM: 4\n  - Flatten\n")
@@ -256,6 +258,7 @@ def test_a_resumed_run_takes_no_other_weights(run: Path) -> None:
         finish(small_net(PLAIN), run, weights=run)
 
 
+@pytest.mark.slow
 def test_the_rehearsal_of_a_resume_counts_what_is_left(tmp_path: Path) -> None:
     run_until(small_net(PLAIN), tmp_path / "run", 4, examples=16)
     told = rehearse(small_net(PLAIN), {"device": "cpu"}, tmp_path / "run")

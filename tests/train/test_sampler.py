@@ -98,6 +98,7 @@ def test_twins_in_an_epoch_are_augmented_apart_resident_and_streamed_alike(tmp_p
     assert len(torch.unique(twins, dim=0)) > 10  # flipped, and erased at different places
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"budget": 0, "workers": 0}], ids=["resident", "streamed"])
 @pytest.mark.parametrize("step", [3, 9])
 def test_a_run_resumed_at_a_step_equals_the_whole_run_to_the_bit(
@@ -110,6 +111,7 @@ def test_a_run_resumed_at_a_step_equals_the_whole_run_to_the_bit(
     assert whole_state(tmp_path / "run") == whole_state(tmp_path / "whole")
 
 
+@pytest.mark.slow
 def test_two_processes_train_what_one_does(tmp_path: Path) -> None:
     net = made(tmp_path, augment=[])
     net = netspec.loads(netspec.expand(net).replace("Dropout: 0.2", "Dropout: 0.0"))
@@ -150,6 +152,7 @@ def findings(*changes: tuple[str, str]) -> list[tuple[str, str, str]]:
     return [(d.code, d.severity, d.message) for d in check_source(*decode(text.encode(), "net.yaml"))]
 
 
+@pytest.mark.slow
 def test_a_class_without_an_example_is_told(tmp_path: Path) -> None:
     notes: list[str] = []
 

@@ -133,11 +133,13 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     return SPECS[request.param], path
 
 
+@pytest.mark.slow
 def test_the_loss_falls(run: tuple[str, Path]) -> None:
     losses = [record.train_loss for record in read_records(run[1])]
     assert losses[-1] < losses[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [[1, 11], [5, 10], [13]])
 def test_a_run_resumed_at_a_step_equals_the_whole_run_to_the_bit(
     run: tuple[str, Path], steps: list[int], tmp_path: Path
@@ -177,6 +179,7 @@ def test_a_trained_run_is_measured_by_output(run: tuple[str, Path]) -> None:
     json.dumps(found.to_dict(trained.names), allow_nan=False)
 
 
+@pytest.mark.slow
 def test_a_dry_run_trains_and_resumes() -> None:
     assert "two steps, a checkpoint, a resume: all well" in rehearse(small_net(ACTOR_CRITIC), {"device": "cpu"})
 
@@ -243,6 +246,7 @@ def test_the_data_of_several_inputs_count_in_the_memory() -> None:
 # ---- records
 
 
+@pytest.mark.slow
 def test_records_say_which_output_a_figure_is_of(tmp_path: Path) -> None:
     result = finish(small_net(ACTOR_CRITIC), tmp_path / "run")
     (header, *rows) = csv.reader((tmp_path / "run" / "metrics.csv").read_text().splitlines())
@@ -268,6 +272,7 @@ def test_two_outputs_of_classes_have_an_accuracy_each(tmp_path: Path) -> None:
     assert len(record.line) <= 80
 
 
+@pytest.mark.slow
 def test_curves_show_the_figures_of_each_output(tmp_path: Path) -> None:
     records = finish(small_net(ACTOR_CRITIC), tmp_path / "run").records
     drawn = draw_curves(records, "a")
@@ -323,6 +328,7 @@ def test_a_file_that_does_not_fit_is_refused(changed: Any, message: str, tmp_pat
 # ---- what else reads a run
 
 
+@pytest.mark.slow
 def test_the_example_of_the_page_trains(tmp_path: Path) -> None:
     records = finish(small_net(SEVERAL), tmp_path / "run").records
     assert records[-1].train_loss < records[0].train_loss
@@ -334,6 +340,7 @@ def picture(folder: Path) -> Path:
     return folder / "a.png"
 
 
+@pytest.mark.slow
 def test_a_classifying_output_among_several_is_examined_and_predicts(tmp_path: Path) -> None:
     finish(small_net(ACTOR_CRITIC), tmp_path / "run", report=True)
     trained = open_trained(tmp_path / "run", device="cpu")
@@ -356,6 +363,7 @@ def asked(*arguments: str | Path) -> Any:
     return json.loads(result.output)
 
 
+@pytest.mark.slow
 def test_predict_takes_a_file_with_the_inputs_by_name(tmp_path: Path) -> None:
     """What the net gives for each example, of a net with several inputs."""
     finish(small_net(WIDE_AND_DEEP, epochs=1), tmp_path / "wide")
@@ -384,6 +392,7 @@ def test_predict_gives_all_outputs_by_name(run: tuple[str, Path], tmp_path: Path
     assert all(("classes" in answer) == ("policy" in expected) for answer in answers)
 
 
+@pytest.mark.slow
 def test_predict_shows_the_first_values_of_what_a_net_makes_of_a_picture(tmp_path: Path) -> None:
     finish(small_net(VAE, epochs=1), tmp_path / "vae")
     Image.new("L", (8, 8), 128).save(tmp_path / "a.png")
@@ -484,6 +493,7 @@ def test_heads_take_the_first_loss() -> None:
         assert torch.allclose(parameter.grad, gradient, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_two_processes_train_what_one_does(tmp_path: Path) -> None:
     """Also where no loss reads an output, so that some parameters have no gradient."""
     text = ACTOR_CRITIC.replace("value: [Linear: 1]}", "value: [Linear: 1], spare: [Linear: 2]}")

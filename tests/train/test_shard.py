@@ -163,6 +163,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_each_process_holds_its_part_and_the_losses_are_those_of_one_process(folder: Path) -> None:
     shares = [told(folder, "sharded", rank)[0]["shares"] for rank in range(2)]
     print(shares)
@@ -223,6 +224,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_it_ends_where_two_processes_end_that_have_the_net_whole(name: str, cases: Path) -> None:
     number = list(CASES).index(name)
@@ -236,6 +238,7 @@ def test_layers_that_begin_to_train_later_do_so_in_several_processes_as_in_one(c
     assert_alike(cases / "later", cases / f"{list(CASES).index('layers that begin to train later')}-False")
 
 
+@pytest.mark.slow
 def test_processes_evaluate_with_the_statistics_that_a_checkpoint_holds(tmp_path: Path) -> None:
     """Else a run that stops between the last step of an epoch and its evaluation would go on to other figures."""
     two(tmp_path, job(NORMS, "whole"), job(NORMS, "parts", max_steps=8), job(NORMS, "parts"))

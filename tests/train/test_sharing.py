@@ -49,6 +49,7 @@ def net_of(name: str) -> Net:
     return netspec.loads(f"name: {name}{NETS[name]}{TRAIN}", set={"train.data": data} if data else {})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETS)
 def test_a_run_goes_on_to_the_bit(name: str, tmp_path: Path) -> None:
     net = net_of(name)

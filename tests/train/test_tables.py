@@ -100,6 +100,7 @@ def target(rows: list[dict[str, str]], name: str) -> Tensor:
     return torch.tensor([[float(row[name] == "yes")] for row in rows])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", TARGETS)
 def test_a_table_trains_as_the_tensors_that_one_would_make_of_it(kind: str, here: Path) -> None:
     name, loss, outputs = TARGETS[kind]
@@ -121,6 +122,7 @@ def test_a_table_trains_as_the_tensors_that_one_would_make_of_it(kind: str, here
             assert getattr(mine, figure) == (expected and pytest.approx(expected, rel=1e-5))
 
 
+@pytest.mark.slow
 def test_a_run_on_a_table_resumes_to_the_bit_by_what_it_learned_first(here: Path) -> None:
     table = "table: {train: houses.csv, test: test.csv, target: price, drop: [id, sold, grade]}"
     net = netspec.loads(spec(table, "L1Loss", 7, 1, validation=0.25, metrics="[R2Score]", best="validation_r2"))
@@ -132,6 +134,7 @@ def test_a_run_on_a_table_resumes_to_the_bit_by_what_it_learned_first(here: Path
     assert (whole.run / "table.json").read_text() == (parts.run / "table.json").read_text()
 
 
+@pytest.mark.slow
 def test_what_is_learned_is_of_the_rows_that_are_trained_on_alone(here: Path) -> None:
     """A number far off in a row that is held out changes nothing."""
     rows = [cells(i) for i in range(ROWS)]
@@ -192,6 +195,7 @@ def test_a_yes_or_no_is_said_by_its_word_and_column(here: Path) -> None:
         assert f"houses.csv[{answer['example']}]:\n  sold: {word} {share:.3f}\n" in text
 
 
+@pytest.mark.slow
 def test_a_parquet_file_is_what_its_csv_is(here: Path) -> None:
     import polars
 
@@ -340,6 +344,7 @@ def test_numbers_that_are_categories_are_compared_as_numbers(here: Path) -> None
     assert x.equal(torch.tensor([[0.0, 1.0], [1.0, 0.0], [0.0, 0.0]]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("prices", "told"),
     [

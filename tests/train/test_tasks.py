@@ -160,6 +160,7 @@ def test_a_task_trains_as_a_plain_loop_does(name: str, tmp_path: Path) -> None:
     assert result.records[-1].parts[f"test_{label}"] == pytest.approx(formula(output, x, y), abs=1e-5)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TASKS)
 def test_a_task_resumes_to_the_bit(name: str, tmp_path: Path) -> None:
     net = written(TASKS[name](), tmp_path)

@@ -125,6 +125,7 @@ def test_files_of_a_pattern_are_joined_in_the_order_of_their_names(tmp_path: Pat
         assert len(x) == (len(text.encode()) - 1) // LENGTH
 
 
+@pytest.mark.slow
 def test_a_text_that_does_not_fit_on_the_device_stays_on_the_host_and_gives_the_same(tmp_path: Path) -> None:
     net = text_net(tmp_path)
     near, far = data_of(net), data_of(net, budget=0)
@@ -161,6 +162,7 @@ def plain_loop(net: Net, data: DataSplits) -> Iterator[float]:
             yield loss.item()
 
 
+@pytest.mark.slow
 def test_a_run_has_the_losses_of_a_plain_loop_for_a_hundred_steps(tmp_path: Path) -> None:
     """An epoch is one step here, so that its mean is the loss of that step."""
     net = text_net(tmp_path, epochs=100, batch_size=16, checkpoint_every=100)
@@ -173,6 +175,7 @@ def test_a_run_has_the_losses_of_a_plain_loop_for_a_hundred_steps(tmp_path: Path
     assert wanted[-1] < wanted[0] / 2
 
 
+@pytest.mark.slow
 def test_perplexity_falls_and_is_exact_over_an_uneven_last_batch(tmp_path: Path) -> None:
     net = text_net(tmp_path, optimizer={"AdamW": {"lr": 0.002}})
     data = data_of(net)
@@ -191,6 +194,7 @@ def test_perplexity_falls_and_is_exact_over_an_uneven_last_batch(tmp_path: Path)
         assert record.figure("train_perplexity") == pytest.approx(math.exp(record.train_loss))
 
 
+@pytest.mark.slow
 def test_perplexity_stands_in_the_files_and_on_the_screen(tmp_path: Path) -> None:
     run = finish(text_net(tmp_path, epochs=1), tmp_path / "run", report=True)
     (record,) = run.records
@@ -215,6 +219,7 @@ def test_another_loss_than_the_mean_surprise_has_no_perplexity(loss: dict[str, A
     assert record.parts == {}
 
 
+@pytest.mark.slow
 def test_the_loss_is_that_of_log_probabilities_too(tmp_path: Path) -> None:
     nll = GPT.replace("name: head}", "name: head}\n  - LogSoftmax: -1").replace("CrossEntropyLoss", "NLLLoss")
     runs = [finish(text_net(tmp_path, spec, epochs=1), tmp_path / f"{i}") for i, spec in enumerate((GPT, nll))]
@@ -247,6 +252,7 @@ def test_a_perplexity_beyond_every_number_is_infinite(tmp_path: Path) -> None:
 # ---- the trainer's promises
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_to_the_bit(tmp_path: Path) -> None:
     net = text_net(tmp_path, data={"offset": True}, ema=0.9, accumulate=2)
     finish(net, tmp_path / "whole")
@@ -255,6 +261,7 @@ def test_a_run_goes_on_to_the_bit(tmp_path: Path) -> None:
     assert whole_state(tmp_path / "parts") == whole_state(tmp_path / "whole")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("replay")
 def test_recorded_steps_are_those_that_are_called(tmp_path: Path) -> None:
     net = text_net(tmp_path, epochs=1)
@@ -264,6 +271,7 @@ def test_recorded_steps_are_those_that_are_called(tmp_path: Path) -> None:
     assert called == recorded
 
 
+@pytest.mark.slow
 def test_accumulated_batches_give_the_step_of_a_large_one(tmp_path: Path) -> None:
     text_net(tmp_path)
     large = finish(text_net(tmp_path, batch_size=8, epochs=1), tmp_path / "large").records[0]

@@ -83,6 +83,7 @@ def unreachable(
         raise ConnectionError("refused\nby the server")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("from_", ["begin", "epoch", "end"])
 def test_a_service_that_fails_is_told_and_ends_no_training(
     from_: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -48,6 +48,7 @@ def command(*arguments: str | Path) -> Result:
     return invoke(cli, *arguments)
 
 
+@pytest.mark.slow
 def test_eval_gives_the_figures_of_the_last_epoch(run: RunResult) -> None:
     result = command("eval", run.run, "--format", "json")
     found = json.loads(result.output)
@@ -64,6 +65,7 @@ def replace_weights(path: Path, weights: dict[str, torch.Tensor]) -> None:
     (run.checkpoints / "model.safetensors.sha256").write_text(hashlib.sha256(run.weights.read_bytes()).hexdigest())
 
 
+@pytest.mark.slow
 def test_weights_that_are_not_finite_are_measured_by_nobody(tmp_path: Path) -> None:
     path = finish(small_net(IMAGES), tmp_path / "run", report=True).run
     weights = load_file(path / "model.safetensors")
@@ -181,6 +183,7 @@ def test_predict_refuses_what_is_no_picture(run: RunResult, tmp_path: Path) -> N
     assert str(error).startswith(f"`{tmp_path / 'text.png'}` is no readable picture")
 
 
+@pytest.mark.slow
 def test_runs_lists_runs_and_compares_what_differs(tmp_path: Path) -> None:
     finish(small_net(IMAGES, epochs=1), tmp_path / "plain-1")
     finish(small_net(IMAGES, epochs=1, optimizer={"SGD": {"lr": 0.5}}), tmp_path / "plain-2")
@@ -290,6 +293,7 @@ def test_a_comparison_of_long_names_fits_and_keeps_their_numbers() -> None:
     assert lines[0].split()[0].endswith("-1")
 
 
+@pytest.mark.slow
 def test_train_eval_and_resume_by_the_command_line(tmp_path: Path) -> None:
     spec = tmp_path / "plain.yaml"
     spec.write_text(IMAGES)
@@ -303,6 +307,7 @@ def test_train_eval_and_resume_by_the_command_line(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_dry_run_says_memory_and_time_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("plain.yaml").write_text(IMAGES)
@@ -341,6 +346,7 @@ def test_train_is_on_the_public_page(tmp_path: Path) -> None:
     assert len(result.records) == 1
 
 
+@pytest.mark.slow
 def test_weights_to_start_from_are_finite(tmp_path: Path) -> None:
     """A smaller learning rate, which a failed step advises, would mend nothing."""
     net = small_net(PLAIN, epochs=1)

@@ -47,6 +47,7 @@ def state() -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeded", [False, True])
 def test_a_run_leaves_nothing_of_its_own_behind(seeded: bool, tmp_path: Path) -> None:
     net = netspec.loads(pictures_spec(draw_pictures(tmp_path / "pictures"), epochs=1))
@@ -58,6 +59,7 @@ def test_a_run_leaves_nothing_of_its_own_behind(seeded: bool, tmp_path: Path) ->
     assert state() == before
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_leaves_nothing_behind_either(tmp_path: Path) -> None:
     before = state()
     with pytest.raises(UsageError):
@@ -65,6 +67,7 @@ def test_a_run_that_fails_leaves_nothing_behind_either(tmp_path: Path) -> None:
     assert state() == before
 
 
+@pytest.mark.slow
 def test_leaving_the_other_processes_leaves_no_clock_that_ends_the_program() -> None:
     dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
     processes._leave(0)
@@ -73,6 +76,7 @@ def test_leaving_the_other_processes_leaves_no_clock_that_ends_the_program() -> 
     ] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
@@ -94,6 +98,7 @@ def test_half_of_what_torchrun_sets_is_answered_with_the_rest(
         finish(small_net(PLAIN), tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_a_process_that_is_alone_speaks_whatever_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RANK", "3")
     assert processes.speaks()

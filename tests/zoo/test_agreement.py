@@ -91,6 +91,7 @@ def test_complaints_stand_below_their_network() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_table_names_its_networks_once() -> None:
     shipped = families.shipped()
     assert len(set(shipped)) == len(shipped)

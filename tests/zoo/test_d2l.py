@@ -43,6 +43,7 @@ def test_every_network_of_the_list_has_a_spec() -> None:
     assert sorted(path.stem for path in FOLDER.glob("*.yaml")) == sorted(TWINS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TWINS)
 def test_a_network_has_the_parameters_and_outputs_of_its_hand_written_twin(name: str) -> None:
     # the twin of the ViT multiplies attention out, where the spec's layer uses torch's fused kernel
@@ -67,6 +68,7 @@ def test_the_first_specs_are_the_books_networks_too(name: str) -> None:
     agree(name, TWINS[name](), exact=True, large=True)
 
 
+@pytest.mark.slow
 def test_the_narrow_vgg_is_the_one_that_the_book_trains() -> None:
     twin = books.vgg(((1, 16), (1, 32), (2, 64), (2, 128), (2, 128)))
     agree("d2l/vgg11", twin, variant="vgg11_narrow", exact=True, large=True)

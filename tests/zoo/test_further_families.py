@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 import torch.nn.functional as F
 import torchvision
@@ -38,6 +39,7 @@ def test_tcn_sees_the_past_alone() -> None:
     agree("audio/tcn", theirs, apart=apart, set={"widths": [6, 6, 8], "kernel": 3, "length": 20})
 
 
+@pytest.mark.slow
 def test_r3d_is_torchvisions() -> None:
     with proof.no_initialisers():
         theirs = torchvision.models.video.r3d_18()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import pytest
 import torch
 import torchvision
 from torch import Tensor, nn
@@ -93,6 +94,7 @@ class DeepLabV3(nn.Module):
         return dict(zip(netspec.build(net, device="meta").state_dict(), source.values(), strict=True))
 
 
+@pytest.mark.slow
 def test_deeplabv3_is_torchvisions() -> None:
     size: dict[str, Any] = {"input": [3, 64, 64]}
     reference = "torchvision: deeplabv3_resnet50"

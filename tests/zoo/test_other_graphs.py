@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -71,6 +72,7 @@ class Albert(nn.Module):
         return masked, self.order(self.pool(x[:, 0]).tanh())
 
 
+@pytest.mark.slow
 def test_albert_is_one_layer_twelve_times() -> None:
     agree("albert", Albert(300, 16), exact=False, set={"words": 300, "length": 16})
     huggingface = 11_683_584 + (128 * 768 + 128) + 2 * 128 + 30_000 + (2 * 768 + 2)  # AlbertModel, and the two heads

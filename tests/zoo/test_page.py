@@ -14,6 +14,7 @@ OUTPUTS, ROWS = page.rows_of(TEXT)
 LIBRARIES = {"timm", "transformers", "diffusers"}
 
 
+@pytest.mark.slow
 def test_the_sizes_are_those_of_all_that_is_shipped() -> None:
     """If this fails, run `python -m tests.zoo NAME … --write` for the specs that have changed."""
     assert page.size_rows() == ROWS

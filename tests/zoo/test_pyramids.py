@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 import torch.nn.functional as F
 import torchvision
@@ -95,6 +96,7 @@ class EfficientDet(nn.Module):
         return self.classes(maps), self.boxes(maps)
 
 
+@pytest.mark.slow
 def test_efficientdet_shares_convolutions_and_not_norms() -> None:
     apart = Apart(macs=(-29_888, "its maps are weighed and added one by one, and not by a product"))
     agree("vision/efficientdet", EfficientDet(3, 16, 2, 2), apart=apart, set={

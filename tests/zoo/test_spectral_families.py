@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -74,6 +75,7 @@ class Discriminator(nn.Module):
         return self.real(h) + (h * self.classes(label)).sum(1, keepdim=True)  # type: ignore[no-any-return]
 
 
+@pytest.mark.slow
 def test_sagans_discriminator_multiplies_with_the_class() -> None:
     apart = Apart(macs=(-64, "its product with the class is taken value by value, and summed"))
     agree("generative/sagan_discriminator", Discriminator(4, 10), apart=apart, set={
@@ -122,5 +124,6 @@ class Generator(nn.Module):
         return self.last(x)  # type: ignore[no-any-return]
 
 
+@pytest.mark.slow
 def test_sagans_generator_norms_by_class() -> None:
     agree("generative/sagan_generator", Generator(2, 10), set={"width": 2, "classes": 10})

@@ -138,6 +138,7 @@ class UNet(nn.Module):
         return self.last(x)  # type: ignore[no-any-return]
 
 
+@pytest.mark.slow
 def test_the_unet_is_told_the_time_and_reads_a_text() -> None:
     agree(UNET, UNet(), set=SMALL)
 

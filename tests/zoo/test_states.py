@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -24,6 +25,7 @@ class Seq2Seq(nn.Module):
         return self.head(steps)  # type: ignore[no-any-return]
 
 
+@pytest.mark.slow
 def test_a_decoder_begins_with_the_states_of_the_encoder() -> None:
     small = {"source_words": 70, "target_words": 50, "width": 12}
     agree("seq2seq", Seq2Seq(70, 50, 12, 4), set=small)

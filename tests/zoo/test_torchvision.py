@@ -88,6 +88,7 @@ def test_every_network_is_verified_layer_by_layer(name: str) -> None:
     assert not netspec.verify(proof.spec_of(name, size=proof.size_of(name))).disagreements
 
 
+@pytest.mark.slow
 def test_the_proof_sees_another_momentum_another_drop_and_another_initialiser() -> None:
     text = (proof.SPECS / "mobilenet_v3.yaml").read_text()
     for right, wrong, complaint in (

@@ -42,6 +42,7 @@ def test_retinanet_is_torchvisions() -> None:
     assert shapes[0] == (2, 8 * 12 * 9, 91)
 
 
+@pytest.mark.slow
 def test_ssd300_is_torchvisions() -> None:
     with pytest.warns(UserWarning, match="scale_weight` is 512, and 512 × 1 × 1"):
         shapes = agrees("ssd300", SSD300, 35_641_826, batch=1, reference="torchvision: ssd300_vgg16")
@@ -60,6 +61,7 @@ def test_res2net_is_the_papers() -> None:
     agrees("res2net", Res2Net50, 25_699_120)
 
 
+@pytest.mark.slow
 def test_hrnet_is_the_papers() -> None:
     agrees("hrnet_w18", HRNetW18, 21_299_004)
 

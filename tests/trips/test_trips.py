@@ -307,7 +307,7 @@ PARTS = {
         - {as: before}
         - {use: x}
         - {residual: [{SelfAttention: {num_heads: 2, bias: near}}]}
-        - {residual: [{SelfAttention: {num_heads: 2, bias: near}}]}
+        - {residual: [{SelfAttention: {num_heads: 2, head_dim: 4, qkv_bias: false, out_bias: false, bias: near}}]}
         - {attend: [[], [Linear: 8], []], heads: 2, bias: before}
     """,
     "sines": """

@@ -310,6 +310,17 @@ PARTS = {
         - {residual: [{SelfAttention: {num_heads: 2, head_dim: 4, qkv_bias: false, out_bias: false, bias: near}}]}
         - {attend: [[], [Linear: 8], []], heads: 2, bias: before}
     """,
+    "what branches share": """
+      input: [8]
+      blocks:
+        mlp(width): [Linear: width, ReLU, Linear: 8]
+        twice(width):
+          - {add: [[{mlp: width, shared: mlp}], [Tanh, {mlp: width, shared: mlp}]]}
+      layers:
+        - Linear: 8
+        - residual: [Linear: 8, twice: 4]
+        - residual: [Linear: 8, twice: 5]
+    """,
     "sines": """
       input: [6, 8]
       layers:

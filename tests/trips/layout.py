@@ -67,7 +67,8 @@ class _Writer:
             case Use():
                 return self.term(node.term, indent)
             case Sequential():
-                self.lines.append(f"{indent}{node.path}: sequential {'' if node.children else flow}".rstrip())
+                if node.children:
+                    self.lines.append(f"{indent}{node.path}: sequential")
                 return self.chain(node.children, flow, f"{indent}  ")
             case Leaf():
                 return self.leaf(node, flow, indent)

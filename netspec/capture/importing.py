@@ -22,6 +22,7 @@ from netspec.capture.functions import HANDLERS
 from netspec.capture.graph import NotCaptured, Place, Trace, Traced
 from netspec.capture.growing import grown
 from netspec.capture.heads import own_output, set_aside, with_heads
+from netspec.capture.housing import housed, unhoused
 from netspec.capture.items import PlacedItem, layers_of, spliced
 from netspec.capture.lowering import Lowering
 from netspec.capture.modes import freeze
@@ -266,7 +267,9 @@ def flat(trace: Trace, name: str) -> WrittenTrace:
 def structured(trace: Trace, name: str) -> WrittenTrace:
     """The spec of a trace with a block for each part that occurs several times, and loops."""
     items, lowering = _items(trace)
+    homes = housed(items)
     blocks = with_blocks(items)
+    unhoused(homes)
     return _written(trace, name, items, lowering, blocks, is_flat=False)
 
 

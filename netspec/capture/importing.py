@@ -33,6 +33,7 @@ from netspec.capture.schedule import JOINS, BodyNames
 from netspec.capture.shape import shaped, share
 from netspec.capture.terms import with_terms
 from netspec.capture.ties import tie
+from netspec.capture.unused import unused_note, unused_parts, with_unused
 from netspec.capture.written import lines, source_of
 from netspec.compiler import loads
 from netspec.errors import SpecError
@@ -58,10 +59,13 @@ class FromTorch(NamedTuple):
     left_out: frozenset[str] = frozenset()
     """Keys of the module that the spec has not: buffers of which it has parts as numbers."""
 
+    unused: frozenset[str] = frozenset()
+    """Keys of the module that the spec has not, since what stands under them was used in no run."""
+
     @property
     def keeps_keys(self) -> bool:
         """Whether weights load without a transfer."""
-        return not self.left_out and all(own == key for own, key in self.keys.items())
+        return not self.left_out and not self.unused and all(own == key for own, key in self.keys.items())
 
 
 class WrittenTrace(NamedTuple):
@@ -115,7 +119,7 @@ def from_torch(
     title = re.sub(r"\W+", "_", name or type(module).__name__.lower()).strip("_") or "network"
     module = prepared(module, example)
     if not is_verified:
-        return _unproven(_written_once(module, example, title, is_flat=is_flat))
+        return _unproven(module, _written_once(module, example, title, is_flat=is_flat))
     eval_mode = flat(run(module, example, 2, training=False), title)
     _compare(eval_mode, flat(run(module, example, 3, training=False), title), "with a batch of 3 instead of 2")
     first, training_trace = _trained(module, example, title, eval_mode)
@@ -160,16 +164,18 @@ def _written_once(module: nn.Module, example: Sequence[Tensor], title: str, *, i
     return flat(run(module, example, 2, training=False), title)
 
 
-def _unproven(written: WrittenTrace) -> FromTorch:
+def _unproven(module: nn.Module, written: WrittenTrace) -> FromTorch:
     """The spec of one run in eval mode, which nothing was held against."""
     try:
         net = loads(written.text)
         keys = key_map(net, written.layers)
     except (SpecError, Unproven) as error:
         raise NotCaptured(f"the spec of this module would not compile:\n{error}") from None
-    return FromTorch(
-        written.text, keys, net, None, (), ("nothing was compared with the module",), written.blocks, written.left_out
-    )
+    unused = frozenset(set(module.state_dict()) - set(keys.values()) - written.left_out)
+    parts = unused_parts(module.state_dict(), unused)
+    text = with_unused(written.text, parts)
+    notes = (*unused_note(parts), "nothing was compared with the module")
+    return FromTorch(text, keys, net, None, (), notes, written.blocks, written.left_out, unused)
 
 
 def _proven(module: nn.Module, example: Sequence[Tensor], written: WrittenTrace) -> FromTorch:
@@ -180,6 +186,7 @@ def _proven(module: nn.Module, example: Sequence[Tensor], written: WrittenTrace)
         raise NotCaptured(f"the spec of this module would not compile:\n{error}") from None
     try:
         keys = key_map(net, written.layers)
+        unused = frozenset(set(module.state_dict()) - set(keys.values()) - written.left_out)
         proof = partial(EqualityProof, module, net, keys, 1, written.left_out, written.order)
         found = compared(proof, example)
     except Unproven as error:
@@ -194,9 +201,10 @@ def _proven(module: nn.Module, example: Sequence[Tensor], written: WrittenTrace)
     if written.left_out:
         more = f" and {len(written.left_out) - 1} more" if len(written.left_out) > 1 else ""
         notes.append(f"`{min(written.left_out)}`{more}: no key of the spec, which says otherwise what is used of it")
-    notes += found.notes
-    proven = ("in eval and in training mode", *found.proven)
-    return FromTorch(written.text, keys, net, found.worst, proven, tuple(notes), written.blocks, written.left_out)
+    parts = unused_parts(module.state_dict(), unused)
+    notes += [*unused_note(parts), *found.notes]
+    text, proven = with_unused(written.text, parts), ("in eval and in training mode", *found.proven)
+    return FromTorch(text, keys, net, found.worst, proven, tuple(notes), written.blocks, written.left_out, unused)
 
 
 def _otherwise_trained(found: Compared) -> list[str]:

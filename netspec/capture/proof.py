@@ -87,7 +87,8 @@ class EqualityProof:
         self.seed = seed
         self.theirs = _copied(module).double()
         self.ours = build(net, check_memory=False).double()
-        self._check_keys()
+        self.unused = frozenset(set(self.theirs.state_dict()) - set(keys.values()) - set(left_out))
+        """The keys of the module that the spec has not, since no run used them; they are filled with numbers, too."""
         self.trained_by_spec, self.trained_by_module = self._trained()
         """The keys in the module of the parameters that the spec alone trains, and those that the module alone does."""
         fill(self.theirs, seed, left_out)
@@ -95,16 +96,10 @@ class EqualityProof:
         shapes = {key: value.shape for key, value in self.ours.state_dict().items()}
         self.ours.load_state_dict({own: state[key].reshape(shapes[own]) for own, key in keys.items()})
 
-    def _check_keys(self) -> None:
-        missing = sorted(set(self.theirs.state_dict()) - set(self.keys.values()) - set(self.left_out))
-        if missing:
-            others = f" and {len(missing) - 1} more are" if len(missing) > 1 else " is"
-            raise Unproven(f"`{missing[0]}`{others} used in no run that was seen, so that the spec has not all weights")
-
     def _trained(self) -> tuple[list[str], list[str]]:
         """What only one of the two trains."""
         set_mode(self.theirs, training=True)
-        theirs = {key for key, value in _parameters(self.theirs) if value.requires_grad}
+        theirs = {key for key, value in _parameters(self.theirs) if value.requires_grad} - self.unused
         ours = {self.keys[key] for key, value in _parameters(self.ours) if value.requires_grad}
         return sorted(ours - theirs), sorted(theirs - ours)
 
@@ -133,10 +128,16 @@ class EqualityProof:
                 raise Unproven(f"`{self.keys[own]}` has a gradient in the spec alone")
             told = f"the gradient of `{self.keys[own]}`"
             worst = max(worst, _close(other.reshape(gradient.shape), gradient, told, scale))
-        alone = sorted(set(theirs.weights) - {self.keys[own] for own in ours.weights})
+        alone = sorted(set(theirs.weights) - {self.keys[own] for own in ours.weights} - self._other_names())
         if alone:
             raise Unproven(f"`{alone[0]}` has a gradient in the module alone")
         return max(worst, self._buffers())
+
+    def _other_names(self) -> set[str]:
+        """The unused keys under which a parameter stands once more that the spec has under another."""
+        own = dict(_parameters(self.theirs))
+        used = {id(own[key]) for key in self.keys.values() if key in own}
+        return {key for key in self.unused if key in own and id(own[key]) in used}
 
     def _buffers(self) -> float:
         """The largest difference of the statistics that both keep."""

@@ -159,12 +159,13 @@ def imported(corpus: Corpus, name: str, limit: int) -> Outcome:
     except Exception:
         return Outcome("crashed", traceback.format_exc(limit=-2).replace("\n", " ")[-300:])
     try:
-        EqualityProof(module, netspec.loads(found.text), found.keys, seed=7).check([example], training=False)
+        EqualityProof(module, netspec.loads(found.text), found.keys, 7, found.left_out).check([example], training=False)
     except Unproven as error:
         return Outcome("wrong", f"proven with one seed, and not with another: {error}", found.text)
     kept = sum(own == key for own, key in found.keys.items())
     lines = len(found.text.splitlines())
     keys = "keys kept" if kept == len(found.keys) else f"{kept} of {len(found.keys)} keys kept"
+    keys += f", {len(found.unused)} unused left out" if found.unused else ""
     kind = "proven with blocks" if found.blocks or lines < 60 else "proven but flat"
     return Outcome(kind, f"{lines} lines, {found.blocks} blocks, {keys}; {found.difference or 0:.0e}", found.text)
 

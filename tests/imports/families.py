@@ -59,6 +59,53 @@ FAMILIES: Final[dict[str, tuple[str, str, dict[str, Any], int]]] = {
     "deit": ("DeiTForImageClassification", "DeiTConfig", _IMAGES, 32),
     "beit": ("BeitForImageClassification", "BeitConfig", _IMAGES, 32),
     "convnext": ("ConvNextForImageClassification", "ConvNextConfig", _STAGES, 64),
+    "dinov2": ("Dinov2ForImageClassification", "Dinov2Config", {**_IMAGES, "mlp_ratio": 2}, 32),
+    "clip_vision": ("CLIPVisionModel", "CLIPVisionConfig", _IMAGES, 32),
+    "clip_text": ("CLIPTextModel", "CLIPTextConfig", {**_PLAIN, "bos_token_id": 1, "eos_token_id": 2}, 0),
+    "siglip_vision": ("SiglipVisionModel", "SiglipVisionConfig", _IMAGES, 32),
+    "vit_msn": ("ViTMSNForImageClassification", "ViTMSNConfig", _IMAGES, 32),
+    "segformer": (
+        "SegformerForImageClassification", "SegformerConfig",
+        {**_STAGES, "num_attention_heads": [1, 2, 2, 4], "decoder_hidden_size": 16}, 64,
+    ),
+    "swin": (
+        "SwinForImageClassification", "SwinConfig",
+        {"embed_dim": 8, "depths": [2, 2], "num_heads": [1, 2], "window_size": 4, "image_size": 32, "patch_size": 2},
+        32,
+    ),
+    "mobilevit": (
+        "MobileViTForImageClassification", "MobileViTConfig",
+        {
+            "hidden_sizes": [8, 12, 16], "neck_hidden_sizes": [4, 8, 8, 12, 16, 16, 16], "num_attention_heads": 4,
+            "image_size": 64,
+        }, 64,
+    ),
+    "convnextv2": ("ConvNextV2ForImageClassification", "ConvNextV2Config", _STAGES, 64),
+    "poolformer": ("PoolFormerForImageClassification", "PoolFormerConfig", _STAGES, 64),
+    "xlm_roberta": ("XLMRobertaModel", "XLMRobertaConfig", {**_PLAIN, "max_position_embeddings": 40}, 0),
+    "mpnet": ("MPNetModel", "MPNetConfig", {**_PLAIN, "max_position_embeddings": 40}, 0),
+    "deberta": ("DebertaV2Model", "DebertaV2Config", _PLAIN, 0),
+    "gpt_neo": (
+        "GPTNeoForCausalLM", "GPTNeoConfig",
+        {
+            "hidden_size": 32, "num_layers": 2, "num_heads": 4, "intermediate_size": 64, "vocab_size": 64,
+            "max_position_embeddings": 32, "attention_types": [[["global"], 2]], "use_cache": False,
+        }, 0,
+    ),
+    "gpt_neox": ("GPTNeoXForCausalLM", "GPTNeoXConfig", {**_PLAIN, "use_cache": False}, 0),
+    "bloom": (
+        "BloomForCausalLM", "BloomConfig",
+        {"hidden_size": 32, "n_layer": 3, "n_head": 4, "vocab_size": 64, "use_cache": False}, 0,
+    ),
+    "gemma": ("GemmaForCausalLM", "GemmaConfig", {**_CAUSAL, "head_dim": 8}, 0),
+    "phi": ("PhiForCausalLM", "PhiConfig", {**_PLAIN, "use_cache": False}, 0),
+    "qwen3": ("Qwen3ForCausalLM", "Qwen3Config", {**_CAUSAL, "head_dim": 8}, 0),
+    "modernbert": ("ModernBertModel", "ModernBertConfig", {**_PLAIN, "pad_token_id": 0}, 0),
+    "megatron_bert": ("MegatronBertModel", "MegatronBertConfig", _PLAIN, 0),
+    "mobilebert": (
+        "MobileBertModel", "MobileBertConfig",
+        {**_PLAIN, "embedding_size": 16, "intra_bottleneck_size": 16, "true_hidden_size": 16}, 0,
+    ),
     "resnet": ("ResNetForImageClassification", "ResNetConfig", {**_STAGES, "embedding_size": 8}, 64),
 }  # fmt: skip
 """The model, its configuration with arguments, and the edge of its images; 0 for those that take twelve words."""

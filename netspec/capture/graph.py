@@ -133,6 +133,8 @@ class Trace:
     """Of the outputs that the module gives only while it trains, which of its outputs they are."""
     order: tuple[int, ...] = ()
     """Of a network with heads, which of the module's outputs its own is, and those of the heads as they stand in it."""
+    exact: dict[str, Any] = field(default_factory=dict[str, Any])
+    """Buffers of turns by positions as they are with 64 bits, by their keys."""
     read: list[tuple[str, Place | None]] = field(default_factory=list["tuple[str, Place | None]"])
     """Where the program looked at the numbers of a tensor that an input decides, and by which function."""
 

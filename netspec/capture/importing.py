@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import islice
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from torch import Tensor, nn
@@ -23,7 +24,7 @@ from netspec.capture.graph import NotCaptured, Place, Trace, Traced
 from netspec.capture.growing import grown
 from netspec.capture.heads import own_output, set_aside, with_heads
 from netspec.capture.items import PlacedItem, layers_of, spliced
-from netspec.capture.lowering import Lowering
+from netspec.capture.lowering import Lowering, NoForm
 from netspec.capture.modes import freeze
 from netspec.capture.order import chained
 from netspec.capture.prepared import prepared
@@ -33,6 +34,7 @@ from netspec.capture.schedule import JOINS, BodyNames
 from netspec.capture.shape import shaped, share
 from netspec.capture.terms import with_terms
 from netspec.capture.ties import tie
+from netspec.capture.turning import find_turns
 from netspec.capture.unused import unused_note, unused_parts, with_unused
 from netspec.capture.written import lines, source_of
 from netspec.compiler import loads
@@ -62,6 +64,9 @@ class FromTorch(NamedTuple):
     unused: frozenset[str] = frozenset()
     """Keys of the module that the spec has not, since what stands under them was used in no run."""
 
+    exact: Mapping[str, Tensor] = MappingProxyType({})
+    """Buffers of turns by positions as the proof has them, with 64 bits, by their keys in the module."""
+
     @property
     def keeps_keys(self) -> bool:
         """Whether weights load without a transfer."""
@@ -79,6 +84,7 @@ class WrittenTrace(NamedTuple):
     order: tuple[int, ...] = ()
     """Of a network with heads, which of the module's outputs in training mode its own is, and those of its heads."""
 
+    exact: Mapping[str, Tensor] = MappingProxyType({})
     outputs: int = 1
     """How many outputs the network has in eval mode."""
 
@@ -187,7 +193,7 @@ def _proven(module: nn.Module, example: Sequence[Tensor], written: WrittenTrace)
     try:
         keys = key_map(net, written.layers)
         unused = frozenset(set(module.state_dict()) - set(keys.values()) - written.left_out)
-        proof = partial(EqualityProof, module, net, keys, 1, written.left_out, written.order)
+        proof = partial(EqualityProof, module, net, keys, 1, written.left_out, written.order, written.exact)
         found = compared(proof, example)
     except Unproven as error:
         raise NotCaptured(f"the spec and the module differ: {error}") from None
@@ -204,7 +210,11 @@ def _proven(module: nn.Module, example: Sequence[Tensor], written: WrittenTrace)
     parts = unused_parts(module.state_dict(), unused)
     notes += [*unused_note(parts), *found.notes]
     text, proven = with_unused(written.text, parts), ("in eval and in training mode", *found.proven)
-    return FromTorch(text, keys, net, found.worst, proven, tuple(notes), written.blocks, written.left_out, unused)
+    if written.exact:
+        notes.append(f"`{min(written.exact)}` holds turns by positions, which the proof computes with 64 bits in both")
+    return FromTorch(
+        text, keys, net, found.worst, proven, tuple(notes), written.blocks, written.left_out, unused, written.exact
+    )
 
 
 def _otherwise_trained(found: Compared) -> list[str]:
@@ -257,14 +267,20 @@ _ALONE: Final = (
 
 
 def _items(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
+    find_turns(trace)
     lowering = Lowering(trace, HANDLERS, CALLS)
-    items = lowering.body(trace.root)
+    lowering.left_out.update(trace.exact)
+    try:
+        items = lowering.body(trace.root)
+        outputs = [lowering.find(value) for value in trace.root.outputs]
+    except NoForm as reason:
+        lowering.refused.append((None, f"in what the module gives {reason}"))
+        raise NotCaptured(_refusal(lowering.refused)) from None
     settle(lowering, items)
     lowering.refused.extend(
         (place, f"`{function}` reads the numbers in a tensor, and the program may go on as they say")
         for function, place in trace.read
     )
-    outputs = [lowering.find(value) for value in trace.root.outputs]
     heads = {lowering.find(value): i for value, i in trace.heads.items()}
     fused(items, outputs, lambda value: lowering.form(value).shape(value.shape, trace.batch))
     lowering.refused.extend((item.place, _ALONE) for item in unread(items))
@@ -314,7 +330,7 @@ def _written(
     text += [*(["blocks:", *parts] if parts else []), "layers:", *body, *tail]
     state = trace.root.module.state_dict()
     left_out = frozenset(key for key in lowering.left_out if key in state)
-    return WrittenTrace("\n".join(text) + "\n", items, len(blocks), left_out, trace.order, len(outputs))
+    return WrittenTrace("\n".join(text) + "\n", items, len(blocks), left_out, trace.order, trace.exact, len(outputs))
 
 
 def _outputs(trace: Trace, names: Sequence[str]) -> str:

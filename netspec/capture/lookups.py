@@ -26,6 +26,8 @@ _MOVES: Final = frozenset(
     index_select select narrow t swapaxes view_as reshape_as
     """.split()  # noqa: SIM905  # a list of words reads best as words
 )
+CHOOSE: Final = frozenset(("__getitem__", "select", "narrow", "where", "masked_fill"))
+"""Functions that choose from numbers, of which the result is written."""
 _MOST: Final = 4096
 """Indices that are written into a spec one by one."""
 

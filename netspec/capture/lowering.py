@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
-from typing import Any, Final
+from typing import Any
 
 from torch import nn
 
@@ -14,11 +14,12 @@ from netspec.capture.constants import Homes, item_of
 from netspec.capture.forms import AxisMoves, Form, Unmovable
 from netspec.capture.graph import Place, Region, Trace, Traced, TracedCall
 from netspec.capture.items import PlacedItem, made
-from netspec.capture.lookups import ChosenPlaces, followed, looked_up, only_adds_axes
+from netspec.capture.lookups import CHOOSE, ChosenPlaces, followed, looked_up, only_adds_axes
 from netspec.capture.modes import draws, in_eval, keeps_statistics
 from netspec.capture.parametrized import parametrized
 from netspec.capture.positions import position_free
 from netspec.capture.trace import OF_THE_SHAPE
+from netspec.capture.turning import said, turn_of
 from netspec.layers.base import Layer
 
 Handler = Callable[["Lowering", TracedCall], None]
@@ -27,10 +28,6 @@ LayerHandler = Callable[["Lowering", TracedCall, Layer, dict[str, Any]], None]
 
 class NoForm(Exception):
     """A call that a spec cannot say; why, as a sentence without its place."""
-
-
-_CHOOSE: Final = frozenset(("__getitem__", "select", "narrow", "where", "masked_fill"))
-"""Functions that choose from numbers, of which the result is written."""
 
 
 class Lowering:
@@ -96,21 +93,21 @@ class Lowering:
                 self.refused.append((step.place, str(reason)))
                 for value in step.results if isinstance(step, TracedCall) else step.outputs:
                     self.forms.setdefault(value, Form())
-        for value in region.outputs:
+        for value in region.outputs if region is self.trace.root else said(region.outputs):
             self.ready(value)
         items, self.items = self.items, before
         return items
 
     def _region(self, region: Region) -> None:
-        for value in region.inputs:
+        for value in said(region.inputs):
             if value.varies:
                 self.ready(value)
         items = self.body(region)
-        outputs = [self.find(value) for value in region.outputs]
+        outputs = [self.find(value) for value in said(region.outputs)]
         if not items:
             self.items += self.homes.kept(region)
             return
-        takes = next((value for value in map(self.flowing, region.inputs) if value is not None), None)
+        takes = next((value for value in map(self.flowing, said(region.inputs)) if value is not None), None)
         self.items.append(
             PlacedItem(
                 "sequential", takes, tuple(outputs), body=items, path=region.path,
@@ -137,7 +134,7 @@ class Lowering:
         if not any(value.varies for value in call.results) and (
             self._constant(call)
             or followed(self, call)
-            or ((handler is None or name in _CHOOSE or call.results[0].dtype == "bool") and of_buffers(self, call))
+            or ((handler is None or name in CHOOSE or call.results[0].dtype == "bool") and of_buffers(self, call))
         ):
             return
         if handler is None:
@@ -175,6 +172,8 @@ class Lowering:
             value = self.same[value]
         if value in self.refused_results:
             raise NoForm("indices of a maximum are used")
+        if turn_of(value) is not None:
+            raise NoForm("queries or keys are turned by their positions, other than for the attention of the two")
         if value in self.lowest:
             raise NoForm("a pad of `-inf` has no form in a spec, other than in front of a pool of maxima")
         if value in self.expanded:

@@ -15,6 +15,7 @@ from netspec.capture.lowering import Handler, Lowering, NoForm
 from netspec.capture.masks import Truth, masked, shown_by, truth_of
 from netspec.capture.parametrized import standardized
 from netspec.capture.trace import named_modules
+from netspec.capture.turning import turn_of
 
 
 def _learned(value: Any, what: str) -> Traced:
@@ -143,8 +144,8 @@ def _attention(lowering: Lowering, call: TracedCall) -> None:
     if len(result.shape) != 4 or (mask is not None and mask.dtype != "bool"):
         _attention_by_steps(lowering, call, given)
         return
+    options = _rotary(given)
     query, key, value = (lowering.taken(given[name]) for name in ("query", "key", "value"))
-    options: dict[str, Any] = {}
     if mask is not None:
         shown = shown_by(lowering, mask, (*query.shape[:-1], key.shape[-2]))
         options |= shown.options
@@ -166,6 +167,26 @@ def _attention(lowering: Lowering, call: TracedCall) -> None:
     lowering.move(
         flat, result, lambda layout: (layout.reshaped((batch, length, heads, size)), layout.permuted((0, 2, 1, 3)))[0]
     )
+
+
+def _rotary(given: dict[str, Any]) -> dict[str, Any]:
+    """The option of an attention whose query and key are turned; they are what they were before, in what it is given.
+
+    Raises:
+        NoForm: only one of them is turned, or they are turned otherwise.
+    """
+    query, key = turn_of(given["query"]), turn_of(given["key"])
+    if query is None and key is None:
+        return {}
+    if query is None or key is None or query[1:] != key[1:]:
+        raise NoForm("query and key are turned by their positions otherwise, and `rotary` turns both")
+    given["query"], given["key"] = query.source, key.source
+    base = int(query.base) if query.base.is_integer() else query.base
+    return {"rotary": {"base": base, **({"fraction": query.fraction} if query.fraction != 1 else {})}}
+
+
+def _turned(lowering: Lowering, call: TracedCall) -> None:
+    """Nothing is written of what is turned: the attention that reads it says so."""
 
 
 def _attention_by_steps(lowering: Lowering, call: TracedCall, given: dict[str, Any]) -> None:
@@ -254,5 +275,6 @@ HANDLERS: Final[dict[str, Handler]] = {
     "group_norm": _group_norm,
     "embedding": _embedding,
     "scaled_dot_product_attention": _attention,
+    "turned": _turned,
     "multi_head_attention_forward": _multi_head,
 }

@@ -159,7 +159,8 @@ def imported(corpus: Corpus, name: str, limit: int) -> Outcome:
     except Exception:
         return Outcome("crashed", traceback.format_exc(limit=-2).replace("\n", " ")[-300:])
     try:
-        EqualityProof(module, netspec.loads(found.text), found.keys, 7, found.left_out).check([example], training=False)
+        proof = EqualityProof(module, netspec.loads(found.text), found.keys, 7, found.left_out, exact=found.exact)
+        proof.check([example], training=False)
     except Unproven as error:
         return Outcome("wrong", f"proven with one seed, and not with another: {error}", found.text)
     kept = sum(own == key for own, key in found.keys.items())

@@ -90,3 +90,23 @@ def test_a_parameter_with_its_axes_turned_is_moved() -> None:
 
 def test_columns_that_are_looked_up_have_no_form() -> None:
     assert "computed of parameters in a way that has no form" in refusal(Turned(turned=False), (3, 4))
+
+
+class _NearOne(nn.Module):
+    """A norm whose weight is what is added to 1."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6)
+        return y * (1.0 + self.weight.float())
+
+
+def test_a_weight_that_is_added_to_1_is_a_sum_in_the_spec() -> None:
+    module = _NearOne()
+    found = imported(module, (3, 4))
+    assert "name: weight, as: x}\n  - use: x + 1.0\n" in found.text
+    assert set(found.keys.values()) == {"weight"}
+    assert equal(module, found, (3, 4))

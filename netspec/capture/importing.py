@@ -216,6 +216,8 @@ def _proven(module: nn.Module, example: Sequence[Tensor], written: WrittenTrace)
         )
     if written.left_out:
         notes.append(f"{and_more(written.left_out)}: no key of the spec, which says otherwise what is used of it")
+    if wide.buffers or wide.tables:
+        notes.append("numbers that the module computes of nothing that is saved: the proof has them with 64 bits")
     notes += other_names_note(found.tied)
     parts = unused_parts(module.state_dict(), found.unused)
     notes += [*unused_note(parts), *found.notes]

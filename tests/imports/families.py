@@ -130,7 +130,7 @@ def imported(name: str) -> str:
         found = from_torch(module, example, name=name)
     except NotCaptured as error:
         return "refused, " + " ".join(line.strip() for line in str(error).splitlines()[:3])[:300]
-    proof = EqualityProof(module, netspec.loads(found.text), found.keys, 7, found.left_out, exact=found.exact)
+    proof = EqualityProof(module, netspec.loads(found.text), found.keys, 7, found.left_out, wide=found.wide)
     try:
         proof.check([example], training=False)
     except Unproven as error:

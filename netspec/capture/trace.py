@@ -136,7 +136,9 @@ class _Recorder(TorchFunctionMode):
         place = _place()
         if path is None:
             raise NotCaptured(
-                f"{_where(place)}`{type(module).__name__}` is made while the module runs: it has no place in it"
+                f"{_where(place)}`{type(module).__name__}` has no place in the module: it is made while that runs, or "
+                "kept in a list or a dict of Python's; make it in `__init__`, and keep it as an attribute, in a "
+                "`ModuleList` or in a `ModuleDict`"
             )
         given = self._told((args, kwargs))
         self._inside = True  # whether it is one may be seen by what it computes

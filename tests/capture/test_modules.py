@@ -254,3 +254,20 @@ def test_a_number_that_is_equal_wherever_it_stands_is_a_parameter_that_says_the_
     text = imported(module, (3, 16, 16)).text
     assert "Conv2d: {out_channels: out, kernel_size: 1, stride: stride, bias: false}" in text
     assert "stride: 2" not in text
+
+
+def _each(self: Any, x: Tensor) -> Tensor:
+    for part in self.parts:
+        x = part(x)
+    return x
+
+
+def test_a_layer_in_a_plain_list_is_refused_with_what_to_do_and_that_helps() -> None:
+    listed = around(_each)
+    listed.parts = [nn.Linear(4, 4)]  # type: ignore[assignment]  # as programs do it
+    told = refusal(listed, (4,))
+    assert "`Linear` has no place in the module: it is made while that runs, or kept in a list or a dict" in told
+    assert "in a `ModuleList`" in told
+    kept = around(_each)
+    kept.parts = nn.ModuleList([nn.Linear(4, 4)])
+    assert from_torch(kept, torch.randn(2, 4)).difference is not None

@@ -53,6 +53,7 @@ _VIT: Final = {"image_size": 32, "patch_size": 8, "num_classes": 10, "dim": 32, 
 _WORDS: Final = {"num_tokens": 64, "max_seq_len": 16}
 _LAYERS: Final = {"dim": 32, "depth": 2, "heads": 4}
 _SPACE: Final = {"spatial_dims": 3, "in_channels": 1, "out_channels": 2}
+_TABLE: Final = {"input_dim": 8, "output_dim": 3, "group_attention_matrix": Made("torch:eye", {"n": 8})}
 _SAM: Final = {"img_size": 64, "patch_size": 8, "embed_dim": 32, "depth": 3, "num_heads": 4, "out_chans": 16}
 _PERCEPTUAL: Final = {"pretrained": False, "pnet_rand": True, "pnet_tune": True, "verbose": False}
 _TWICE: Final = ((2, 3, 64, 64), (2, 3, 64, 64))
@@ -127,7 +128,7 @@ PACKAGES: Final[dict[str, tuple[Net, ...]]] = {
         Net(Made("conformer:Conformer", {"dim": 16, "depth": 2, "heads": 4, "dim_head": 8}), ((2, 12, 16),)),
     ),
     "pytorch-tabnet": (
-        Net(Made("pytorch_tabnet.tab_network:TabNet", {"input_dim": 8, "output_dim": 3}), ((16, 8),)),
+        Net(Made("pytorch_tabnet.tab_network:TabNet", _TABLE), ((16, 8),)),
     ),
     "nbeats-pytorch": (
         Net(Made("nbeats_pytorch.model:NBeatsNet", {"hidden_layer_units": 16}), ((4, 10),)),
@@ -145,7 +146,8 @@ PACKAGES: Final[dict[str, tuple[Net, ...]]] = {
         ),
         Net(Made("monai.networks.nets:SegResNet", {**_SPACE, "init_filters": 8}), ((2, 1, 16, 16, 16),)),
         Net(Made("monai.networks.nets:DynUNet", {
-            **_SPACE, "kernel_size": (3, 3), "strides": (1, 2), "upsample_kernel_size": (2,), "filters": (4, 8),
+            **_SPACE, "kernel_size": (3,) * 3, "strides": (1, 2, 2), "upsample_kernel_size": (2, 2),
+            "filters": (4, 8, 16),
         }), ((2, 1, 16, 16, 16),)),
     ),
 }  # fmt: skip

@@ -134,6 +134,8 @@ class _Recorder(TorchFunctionMode):
             return call(module, *args, **kwargs)
         path = self._paths.get(module)
         place = _place()
+        if path is None and not module.state_dict() and not any(True for _ in module.parameters()):
+            return call(module, *args, **kwargs)  # nothing of it is kept: what it computes is seen as functions
         if path is None:
             raise NotCaptured(
                 f"{_where(place)}`{type(module).__name__}` has no place in the module: it is made while that runs, or "

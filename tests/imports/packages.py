@@ -93,8 +93,8 @@ PACKAGES: Final[dict[str, tuple[Net, ...]]] = {
         Net(Made("segment_anything.modeling.image_encoder:ImageEncoderViT", {**_SAM, "use_rel_pos": True})),
     ),
     "super-image": (
-        Net(Made("super_image:EdsrModel", {"config": Made("super_image:EdsrConfig", {"scale": 2, "n_feats": 8})})),
-        Net(Made("super_image:CarnModel", {"config": Made("super_image:CarnConfig", {"scale": 2})})),
+        Net(Made("super_image:EdsrModel", {"args": Made("super_image:EdsrConfig", {"scale": 2, "n_feats": 8})})),
+        Net(Made("super_image:CarnModel", {"args": Made("super_image:CarnConfig", {"scale": 2})})),
     ),
     "vit-pytorch": (
         Net(Made("vit_pytorch:ViT", _VIT), ((2, 3, 32, 32),)),

@@ -292,7 +292,8 @@ def _items(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
 
     normalised(items, outputs, shape_of)
     fused(items, outputs, shape_of)
-    turned(items, outputs, shape_of)
+    if turned(items, outputs, shape_of):
+        fused(items, outputs, shape_of)  # heads that were cut to be turned
     lowering.refused.extend((item.place, _ALONE) for item in unread(items))
     if lowering.refused:
         raise NotCaptured(_refusal(lowering.refused))

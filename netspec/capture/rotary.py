@@ -25,15 +25,16 @@ class _Turned(NamedTuple):
     fraction: float
 
 
-def turned(items: list[PlacedItem], outputs: Sequence[Traced], shape_of: ShapeOf) -> None:
-    """Give attention that reads turned queries and keys the option, in a list of items and the lists in it.
+def turned(items: list[PlacedItem], outputs: Sequence[Traced], shape_of: ShapeOf) -> bool:
+    """Give attention that reads turned queries and keys the option, in a list of items and the lists in it; whether
+    there is such attention.
 
     Args:
         items: those of the network.
         outputs: the values that it gives.
         shape_of: the shape of a value in the spec.
     """
-    graph = ItemGraph(items, outputs)
+    graph, found = ItemGraph(items, outputs), False
     for body in lists_of(items):
         for item in list(body):
             if item.body is not None or item.word != "attend" or "rotary" in item.options or "heads" in item.options:
@@ -48,6 +49,8 @@ def turned(items: list[PlacedItem], outputs: Sequence[Traced], shape_of: ShapeOf
                 graph.dropped(items, value)
             item.options["rotary"] = _option(query)
             item.numbers = _turns(query.base, round(shape_of(query.value)[-1] * query.fraction))
+            found = True
+    return found
 
 
 def _option(found: _Turned) -> dict[str, Any]:

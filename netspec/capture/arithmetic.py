@@ -149,7 +149,7 @@ def _norm(lowering: Lowering, call: TracedCall) -> None:
 
 def _concat(lowering: Lowering, call: TracedCall) -> None:
     given = bound(call, "tensors dim=0")
-    tensors: list[Traced] = list(given["tensors"])
+    tensors: list[Traced] = [value for value in given["tensors"] if 0 not in value.shape]
     result = call.results[0]
     rank = len(result.shape)
     varying = [value for value in tensors if value.varies]

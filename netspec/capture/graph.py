@@ -60,7 +60,7 @@ class Traced:
     dtype: str
     key: str = ""
     """Of a parameter or a buffer, its key in the `state_dict`; of an input, its name."""
-    maker: TracedCall | None = None
+    maker: TracedCall | None = field(default=None, repr=False)  # whose arguments have makers, and so on
     tensor: Any = None
     """Of numbers, the tensor itself."""
     varies: bool = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import islice
 from typing import Final, NamedTuple
@@ -22,12 +22,13 @@ from netspec.capture.functions import HANDLERS
 from netspec.capture.graph import NotCaptured, Place, Trace, Traced
 from netspec.capture.growing import grown
 from netspec.capture.heads import own_output, set_aside, with_heads
+from netspec.capture.housing import housed, unhoused
 from netspec.capture.items import PlacedItem, layers_of, spliced
 from netspec.capture.lowering import Lowering
 from netspec.capture.modes import freeze
 from netspec.capture.order import chained
 from netspec.capture.prepared import prepared
-from netspec.capture.proof import EqualityProof, Unproven, WideNumbers, key_map
+from netspec.capture.proof import EqualityProof, Unproven, WideNumbers, key_map, twins
 from netspec.capture.rms import normalised
 from netspec.capture.rotary import turned
 from netspec.capture.runs import run
@@ -36,6 +37,7 @@ from netspec.capture.shape import shaped, share
 from netspec.capture.slices import joined
 from netspec.capture.terms import with_terms
 from netspec.capture.ties import tie
+from netspec.capture.unused import and_more, other_names_note, unused_note, unused_parts, with_unused
 from netspec.capture.wide import wide_numbers
 from netspec.capture.written import lines, source_of
 from netspec.compiler import loads
@@ -60,15 +62,17 @@ class FromTorch(NamedTuple):
     blocks: int
     """How many blocks it has."""
     left_out: frozenset[str] = frozenset()
-    """Keys of the module that the spec has not: buffers of which it has parts as numbers, other names of a parameter,
-    and what no run uses."""
+    """Keys of the module that the spec has not: buffers of which it has parts as numbers, and other names of
+    parameters."""
+    unused: frozenset[str] = frozenset()
+    """Keys of the module that the spec has not, since what stands under them was used in no run."""
     wide: WideNumbers | None = None
     """What a further proof is given; see `EqualityProof`."""
 
     @property
     def keeps_keys(self) -> bool:
         """Whether weights load without a transfer."""
-        return not self.left_out and all(own == key for own, key in self.keys.items())
+        return not self.left_out and not self.unused and all(own == key for own, key in self.keys.items())
 
 
 class WrittenTrace(NamedTuple):
@@ -129,7 +133,7 @@ def from_torch(
     title = re.sub(r"\W+", "_", name or type(module).__name__.lower()).strip("_") or "network"
     module = prepared(module, example)
     if not is_verified:
-        return _unproven(_written_once(module, example, title, is_flat=is_flat))
+        return _unproven(module, _written_once(module, example, title, is_flat=is_flat))
     eval_mode = flat(run(module, example, 2, training=False), title)
     _compare(eval_mode, flat(run(module, example, 3, training=False), title), "with a batch of 3 instead of 2")
     first, training_trace = _trained(module, example, title, eval_mode)
@@ -174,16 +178,20 @@ def _written_once(module: nn.Module, example: Sequence[Tensor], title: str, *, i
     return flat(run(module, example, 2, training=False), title)
 
 
-def _unproven(written: WrittenTrace) -> FromTorch:
+def _unproven(module: nn.Module, written: WrittenTrace) -> FromTorch:
     """The spec of one run in eval mode, which nothing was held against."""
     try:
         net = loads(written.text)
         keys = key_map(net, written.layers)
     except (SpecError, Unproven) as error:
         raise NotCaptured(f"the spec of this module would not compile:\n{error}") from None
-    return FromTorch(
-        written.text, keys, net, None, (), ("nothing was compared with the module",), written.blocks, written.left_out
-    )
+    rest = set(module.state_dict()) - set(keys.values())
+    tied = twins(module, keys.values(), rest)
+    unused = frozenset(rest - written.left_out - tied.keys())
+    parts = unused_parts(module.state_dict(), unused)
+    text = with_unused(written.text, parts)
+    notes = (*other_names_note(tied), *unused_note(parts), "nothing was compared with the module")
+    return FromTorch(text, keys, net, None, (), notes, written.blocks, written.left_out | tied.keys(), unused)
 
 
 def _proven(module: nn.Module, example: Sequence[Tensor], written: WrittenTrace) -> FromTorch:
@@ -206,26 +214,16 @@ def _proven(module: nn.Module, example: Sequence[Tensor], written: WrittenTrace)
             f"in training mode the module gives {len(written.order)} tensors, of which {written.order[0] + 1} is the "
             f"network's and {heads} are those of its heads, in this order: `Outputs(output, aux)` of the built network"
         )
-    notes += _without_keys(found, written)
-    notes += found.notes
-    proven = ("in eval and in training mode", *found.proven)
-    left_out = written.left_out | found.unused | found.tied.keys()
-    return FromTorch(written.text, keys, net, found.worst, proven, tuple(notes), written.blocks, left_out, wide)
-
-
-def _without_keys(found: Compared, written: WrittenTrace) -> Iterator[str]:
-    """What there is to say of keys of the module that the spec has not."""
     if written.left_out:
-        yield f"{_and_more(written.left_out)}: no key of the spec, which says otherwise what is used of it"
-    if found.tied:
-        first = min(found.tied)
-        yield f"{_and_more(found.tied)}: the spec has that parameter under one key, here `{found.tied[first]}`"
-    if found.unused:
-        yield f"{_and_more(found.unused)}: used in no run, so that the spec has no layer with it"
-
-
-def _and_more(keys: Collection[str]) -> str:
-    return f"`{min(keys)}`" + (f" and {len(keys) - 1} more" if len(keys) > 1 else "")
+        notes.append(f"{and_more(written.left_out)}: no key of the spec, which says otherwise what is used of it")
+    if wide.buffers or wide.tables:
+        notes.append("numbers that the module computes of nothing that is saved: the proof has them with 64 bits")
+    notes += other_names_note(found.tied)
+    parts = unused_parts(module.state_dict(), found.unused)
+    notes += [*unused_note(parts), *found.notes]
+    text, proven = with_unused(written.text, parts), ("in eval and in training mode", *found.proven)
+    left_out = written.left_out | found.tied.keys()
+    return FromTorch(text, keys, net, found.worst, proven, tuple(notes), written.blocks, left_out, found.unused, wide)
 
 
 def _otherwise_trained(found: Compared) -> list[str]:
@@ -236,7 +234,7 @@ def _otherwise_trained(found: Compared) -> list[str]:
     if not keys:
         return []
     return [
-        f"{_and_more(keys)} require no gradient in the module, but train in the spec, whose `freeze` stops all of a "
+        f"{and_more(keys)} require no gradient in the module, but train in the spec, whose `freeze` stops all of a "
         "layer: each parameter, and the statistics of a norm"
     ]
 
@@ -266,7 +264,9 @@ def flat(trace: Trace, name: str) -> WrittenTrace:
 def structured(trace: Trace, name: str) -> WrittenTrace:
     """The spec of a trace with a block for each part that occurs several times, and loops."""
     items, lowering = _items(trace)
+    homes = housed(items)
     blocks = with_blocks(items)
+    unhoused(homes)
     return _written(trace, name, items, lowering, blocks, is_flat=False)
 
 
@@ -292,7 +292,8 @@ def _items(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
 
     normalised(items, outputs, shape_of)
     fused(items, outputs, shape_of)
-    turned(items, outputs, shape_of)
+    if turned(items, outputs, shape_of):
+        fused(items, outputs, shape_of)  # heads that were cut to be turned
     lowering.refused.extend((item.place, _ALONE) for item in unread(items))
     if lowering.refused:
         raise NotCaptured(_refusal(lowering.refused))

@@ -16,6 +16,7 @@ from netspec.capture.forms import Form
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import PlacedItem, made
 from netspec.capture.tables import told
+from netspec.torch.units import RelativePositionBias
 
 if TYPE_CHECKING:
     from netspec.capture.lowering import Lowering
@@ -34,6 +35,28 @@ class ChosenPlaces(NamedTuple):
     source: Traced
     places: torch.Tensor
     """For each of them its place in the parameter, counted through all of its axes."""
+
+
+_FARTHEST: Final = (128, 256, 512, 1024, 2048, 64, 32, 20, 16)
+"""Distances behind which all share a bucket, likely ones first."""
+
+
+def rows_chosen(lowering: Lowering, call: TracedCall, weight: Traced, index: Any) -> bool:
+    """Note which rows of a table a lookup by a table of numbers gives; whether it is one, the same for all examples."""
+    if not isinstance(index, Traced) or index.varies or len(index.shape) != _OF_PLACES:
+        return False
+    if index.shape[0] in (1, lowering.batch) or weight.dtype != "float32":  # one for all examples, or one for each
+        return False
+    chosen = _numbers(lowering, index)
+    if chosen is None or chosen.dtype != torch.int64:
+        return False
+    places = chosen[..., None] * weight.shape[1] + torch.arange(weight.shape[1])
+    lowering.places[call.results[0]] = ChosenPlaces(weight, places)
+    return True
+
+
+_OF_PLACES: Final = 2
+"""Axes of an index of two places: a query's and a key's."""
 
 
 def followed(lowering: Lowering, call: TracedCall) -> bool:
@@ -70,6 +93,8 @@ def looked_up(lowering: Lowering, value: Traced, shape: Sequence[int]) -> Traced
     """A value of what was chosen from a parameter, whose first axis, of 1, is that of the batch; None if it has no
     form."""
     found = lowering.places.get(value)
+    if found is None and shape and shape[0] == 1:
+        return _with_a_number(lowering, value, shape)
     if found is None or not shape or shape[0] != 1 or found.places.numel() != prod(shape):
         return None
     places = found.places.reshape(tuple(shape[1:]))
@@ -86,6 +111,36 @@ def looked_up(lowering: Lowering, value: Traced, shape: Sequence[int]) -> Traced
     if result is not None:
         lowering.parameters[value, tuple(shape[1:])] = result
     return result
+
+
+def _with_a_number(lowering: Lowering, value: Traced, shape: Sequence[int]) -> Traced | None:
+    """A parameter and a number, added: `1 + weight`, as norms have it whose weight is near 0."""
+    maker = value.maker
+    if maker is None or maker.name not in ("add", "__add__", "__radd__") or len(maker.args) != 2 or maker.kwargs:
+        return None
+    numbers = [each for each in maker.args if isinstance(each, (int, float))]
+    source = _as_it_was(next((each for each in maker.args if isinstance(each, Traced)), None))
+    if len(numbers) != 1 or source is None or source.kind != "parameter" or source.shape != value.shape:
+        return None
+    known = lowering.parameters.get((value, tuple(shape[1:])))
+    if known is not None:
+        return known
+    start = lowering.constant(source, shape)
+    result = made(start.shape, value, varies=False)
+    lowering.items.append(PlacedItem("use", None, (result,), terms=(start, "+", numbers[0])))
+    lowering.forms[result] = Form()
+    lowering.parameters[value, tuple(shape[1:])] = result
+    return result
+
+
+def _as_it_was(value: Traced | None) -> Traced | None:
+    """What a tensor of floats was before it was given another precision."""
+    while value is not None and value.maker is not None and value.maker.name in ("float", "to", "type_as"):
+        source = value.maker.args[0]
+        if not isinstance(source, Traced) or source.dtype != value.dtype:
+            return value
+        value = source
+    return value
 
 
 # ---- what a call does
@@ -170,6 +225,14 @@ def _from_table(lowering: Lowering, source: Traced, places: torch.Tensor) -> Tra
         if not torch.equal(last, last[..., :1] + torch.arange(width)) or bool((last[..., 0] % width).any()):
             continue
         chosen = last[..., 0] // width
+        near = _distances(chosen, rows) if axis == 0 and chosen.dim() == _OF_PLACES else None
+        if near is not None:
+            bias = made((1, *places.shape), source, varies=False)
+            item = PlacedItem("RelativePositionBias", None, (bias,), {"num_heads": width, **near}, path=source.key)
+            item.keys = {"weight": source.key}
+            lowering.homes.placed(item, lowering.items)
+            lowering.forms[bias] = Form()
+            return bias
         numbers = told(chosen)
         if numbers is None:
             return None
@@ -198,3 +261,25 @@ def _moved(lowering: Lowering, source: Traced, start: Traced, pattern: str, shap
     lowering.items.append(PlacedItem("Rearrange", start, (result,), {"pattern": pattern}))
     lowering.forms[result] = Form()
     return result
+
+
+def _distances(chosen: torch.Tensor, rows: int) -> dict[str, Any] | None:
+    """The arguments of `RelativePositionBias`, but for its heads, whose buckets these are; None of any others."""
+    queries, keys = chosen.shape
+    for bidirectional in (True, False):
+        least = 4 if bidirectional else 2
+        for farthest in _FARTHEST:
+            if rows < least or rows % (least // 2) or farthest <= rows // least:
+                continue
+            found = RelativePositionBias(1, queries, keys, rows, farthest, bidirectional).buckets
+            if torch.equal(found, chosen):
+                own: dict[str, Any] = {"query_length": queries}
+                own |= {"key_length": keys} if keys != queries else {}
+                own |= {"num_buckets": rows} if rows != _BUCKETS else {}
+                own |= {"max_distance": farthest} if farthest != _FARTHEST[0] else {}
+                return own if bidirectional else {**own, "bidirectional": False}
+    return None
+
+
+_BUCKETS: Final = 32
+"""Of `RelativePositionBias`, by default."""

@@ -69,6 +69,8 @@ def _turned(lowering: Lowering, call: TracedCall) -> None:
 
 def _choose(lowering: Lowering, call: TracedCall) -> None:
     """`x[:, 0]`, `x[..., None]`, `x[:, :, 2:4]`."""
+    if 0 in call.results[0].shape:
+        return  # nothing of the value, of which a program may put nothing behind it again
     index = cast("tuple[Any, ...]", call.args[1] if isinstance(call.args[1], tuple) else (call.args[1],))
     value = _source(lowering, call)
     rank = len(value.shape)

@@ -19,13 +19,18 @@ def check_followed(module: nn.Module) -> None:
     """Refuse a module that hides what it does.
 
     Raises:
-        NotCaptured: it is compiled.
+        NotCaptured: it is compiled or quantised.
     """
     for path, part in named_modules(module).items():
         where = f"`{path}`" if path else "the module"
         if isinstance(part, torch.jit.ScriptModule):
             raise NotCaptured(
                 f"{where} was compiled by `torch.jit`, which hides what it does: give the module before that"
+            )
+        if any(isinstance(value, torch.ScriptObject) for value in vars(part).values()):
+            raise NotCaptured(
+                f"{where} computes with packed weights, as quantised layers do, which no spec has: give the module "
+                "before it is quantised"
             )
         if type(part).__module__.startswith("torch._dynamo"):
             raise NotCaptured(f"{where} was compiled by `torch.compile`: give the module before that, its `_orig_mod`")

@@ -102,7 +102,7 @@ class EqualityProof:
         _draw_alike(self.theirs)
         self.ours = build(net, check_memory=False).double()
         rest = set(self.theirs.state_dict()) - set(keys.values())
-        self.tied = _twins(self.theirs, keys.values(), rest)
+        self.tied = twins(self.theirs, keys.values(), rest)
         """Keys of the module that are another name of a parameter which the spec has, and that one's."""
         self.unused = frozenset(rest - self.tied.keys() - set(left_out))
         """Keys of the module that are used in no run."""
@@ -267,7 +267,7 @@ def _dropping(part: nn.Module, share: float) -> Callable[[Tensor], Tensor]:
     return lambda x: stochastic_depth(x, share, "row", part.training)
 
 
-def _twins(model: nn.Module, known: Collection[str], keys: Collection[str]) -> dict[str, str]:
+def twins(model: nn.Module, known: Collection[str], keys: Collection[str]) -> dict[str, str]:
     """Those of some keys that are another name of a parameter which has one of the known, each with that."""
     parameters = dict(_parameters(model))
     homes = {id(parameters[key]): key for key in known if key in parameters}

@@ -25,15 +25,16 @@ class _Turned(NamedTuple):
     fraction: float
 
 
-def turned(items: list[PlacedItem], outputs: Sequence[Traced], shape_of: ShapeOf) -> None:
-    """Give attention that reads turned queries and keys the option, in a list of items and the lists in it.
+def turned(items: list[PlacedItem], outputs: Sequence[Traced], shape_of: ShapeOf) -> bool:
+    """Give attention that reads turned queries and keys the option, in a list of items and the lists in it; whether
+    there is such attention.
 
     Args:
         items: those of the network.
         outputs: the values that it gives.
         shape_of: the shape of a value in the spec.
     """
-    graph = ItemGraph(items, outputs)
+    graph, found = ItemGraph(items, outputs), False
     for body in lists_of(items):
         for item in list(body):
             if item.body is not None or item.word != "attend" or "rotary" in item.options or "heads" in item.options:
@@ -48,6 +49,8 @@ def turned(items: list[PlacedItem], outputs: Sequence[Traced], shape_of: ShapeOf
                 graph.dropped(items, value)
             item.options["rotary"] = _option(query)
             item.numbers = _turns(query.base, round(shape_of(query.value)[-1] * query.fraction))
+            found = True
+    return found
 
 
 def _option(found: _Turned) -> dict[str, Any]:
@@ -63,14 +66,16 @@ def _turn(value: Traced, graph: ItemGraph, shape_of: ShapeOf) -> _Turned | None:
     last = len(shape_of(value)) - 1
     if joined is None or not _is_concat(joined, last) or len(joined.branches) != 2:
         return None
-    part, rest = _whole(joined.branches[0], graph, shape_of), graph.maker(joined.branches[1])
-    first = None if part is None else graph.maker(part.value)
-    if part is None or rest is None or first is None or rest.takes is None or first.takes is not rest.takes:
+    part = _whole(joined.branches[0], graph, shape_of)
+    if part is None:
         return None
-    size, cut = shape_of(rest.takes)[-1], shape_of(part.value)[-1]
-    if _ends(first, last, size) != (0, cut) or _ends(rest, last, size) != (cut, size):
+    first, rest = _part(part.value, graph, shape_of), _part(joined.branches[1], graph, shape_of)
+    if first is None or rest is None or first.source is not rest.source:
         return None
-    return _Turned(rest.takes, part.base, cut / size)
+    size, cut = shape_of(rest.source)[-1], shape_of(part.value)[-1]
+    if first[1:] != (0, cut) or rest[1:] != (cut, size):
+        return None
+    return _Turned(rest.source, part.base, cut / size)
 
 
 def _whole(value: Traced, graph: ItemGraph, shape_of: ShapeOf) -> _Turned | None:
@@ -106,26 +111,39 @@ def _is_turned_by_a_quarter(halves: Traced, x: Traced, graph: ItemGraph, shape_o
     joined, last, size = graph.maker(halves), len(shape_of(x)) - 1, shape_of(x)[-1]
     if joined is None or not _is_concat(joined, last) or len(joined.branches) != 2 or size % 2:
         return False
-    minus, first = (graph.maker(branch) for branch in joined.branches)
+    minus = graph.maker(joined.branches[0])
     if minus is None or minus.word != "Scale" or minus.arguments.get("factor") != -1 or minus.takes is None:
         return False
-    second, half = graph.maker(minus.takes), size // 2
-    if first is None or second is None or first.takes is not x or second.takes is not x:
-        return False
-    return _ends(first, last, size) == (0, half) and _ends(second, last, size) == (half, size)
+    half, second, first = size // 2, _part(minus.takes, graph, shape_of), _part(joined.branches[1], graph, shape_of)
+    return first == (x, 0, half) and second == (x, half, size)
 
 
 def _is_concat(item: PlacedItem, axis: int) -> bool:
     return item.word == "concat" and item.options.get("dim", 1) in (axis, -1)
 
 
-def _ends(item: PlacedItem, axis: int, size: int) -> tuple[int, int] | None:
-    """Where a `Slice` along an axis begins and ends."""
-    given = item.arguments
-    if item.word != "Slice" or given.get("dim") not in (axis, -1) or given.get("step", 1) != 1:
+class _Part(NamedTuple):
+    """A value from one place on its last axis to another."""
+
+    source: Traced
+    start: int
+    stop: int
+
+
+def _part(value: Traced, graph: ItemGraph, shape_of: ShapeOf) -> _Part | None:
+    """What a value is a part of along the last axis; None where it is none."""
+    maker = graph.maker(value)
+    if maker is None or maker.takes is None or maker.word not in ("Slice", "Chunk"):
         return None
-    start, stop, _ = slice(given.get("start"), given.get("end")).indices(size)
-    return start, stop
+    given, source = maker.arguments, maker.takes
+    shape = shape_of(source)
+    if given.get("dim") not in (len(shape) - 1, -1) or given.get("step", 1) != 1:
+        return None
+    if maker.word == "Chunk":
+        width, at = -(-shape[-1] // given["chunks"]), maker.gives.index(value)
+        return _Part(source, at * width, min((at + 1) * width, shape[-1]))
+    start, stop, _ = slice(given.get("start"), given.get("end")).indices(shape[-1])
+    return _Part(source, start, stop)
 
 
 # ---- the angles

@@ -113,9 +113,10 @@ def _windows(table: Tensor, *, prefix: str = "", top: str = "") -> Iterator[str]
             places = table.reshape(queries // own, own, keys // width, width)
             rows, columns = places[:, 0, :, 0], places[0, :, 0, :]
             if torch.equal(rows[:, None, :, None] + columns[None, :, None, :] - table[0, 0], places):
-                text = _window(rows, columns, own, width)
-                if text is not None:
-                    yield f"{top}[{prefix}[{text} for b in range({keys})] for a in range({queries})]"
+                found = _window(rows, columns, own, width)
+                if found is not None:
+                    yield f"{top}[{prefix}[{found[0]} for b in range({keys})] for a in range({queries})]"
+                    yield f"{top}[{prefix}{found[1]}]"  # which makes fewer numbers: an evaluation has its limits
 
 
 def _divisors(size: int) -> Iterator[int]:
@@ -134,8 +135,9 @@ def _token(table: Tensor) -> Iterator[str]:
     yield from _windows(table[1:, 1:], prefix=f"[{side}] + ", top=f"[[{corner}] + [{top}] * {area}] + ")
 
 
-def _window(rows: Tensor, columns: Tensor, own: int, width: int) -> str | None:
-    """The term of two places: what their rows say, times the number of kinds of columns, and what their columns say.
+def _window(rows: Tensor, columns: Tensor, own: int, width: int) -> tuple[str, str] | None:
+    """The term of two places, and the rows of the places of queries: what their rows say, times the number of kinds of
+    columns, and what their columns say.
 
     Args:
         rows: the numbers of the first places of the rows, (rows of queries, rows of keys).
@@ -152,7 +154,14 @@ def _window(rows: Tensor, columns: Tensor, own: int, width: int) -> str | None:
     wide = _distance(across, f"a % {own}", f"b % {width}")
     if tall is None or wide is None:
         return None
-    return f"{tall if tall.startswith('abs') else f'({tall})'} * {kinds} + {wide}"
+    axes = [
+        f"[[{_distance(each, 'i', 'k')} for k in range({each.shape[1]})] for i in range({each.shape[0]})]"
+        for each in (down // kinds, across)
+    ]
+    return (
+        f"{tall if tall.startswith('abs') else f'({tall})'} * {kinds} + {wide}",
+        f"[{kinds} * y + x for y in r for x in c] for r in {axes[0]} for c in {axes[1]}",
+    )
 
 
 def _distance(numbers: Tensor, query: str, key: str) -> str | None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from netspec.capture.graph import Traced
 from netspec.capture.items import Operand, PlacedItem, has_keys, is_numbered, leaves_of
+from netspec.capture.shape import takes_index
 
 _SIGNS: Final = {"add": "+", "mul": "*"}
+_MOST: Final = 24
+"""Values, numbers and operators of one expression: with the names of values it stays within 256 characters."""
 _RANKS: Final = {"+": 1, "-": 1, "*": 2, "/": 2, "**": 3}
 
 
@@ -28,8 +31,9 @@ def _in_list(items: list[PlacedItem], path: str, counts: Counter[Traced], *, is_
             _in_list(branch.body or [], branch.path, counts, is_branch=True)
     if not is_numbered(items, path) and not (is_branch and not any(map(has_keys, items))):
         return
+    modules = set(_modules(items, path, counts))
     for item in items:
-        if item.path or item.body is not None or item.call is not None or len(item.gives) != 1:
+        if item.path or item.body is not None or item.call is not None or len(item.gives) != 1 or item in modules:
             continue
         if item.word in _SIGNS and len(item.branches) == 2:
             a, b = item.branches
@@ -41,6 +45,41 @@ def _in_list(items: list[PlacedItem], path: str, counts: Counter[Traced], *, is_
     _merge(items, counts)
 
 
+def _modules(items: list[PlacedItem], path: str, counts: Counter[Traced]) -> Iterator[PlacedItem]:
+    """The sums and products that are modules of a numbered list: only so those behind have their numbers. A sum of
+    several is one module."""
+    last, segment = -1, list[PlacedItem]()
+    for item in list(items):
+        number = item.path.removeprefix(f"{path}." if path else "")
+        if not has_keys(item) or not number.isdigit():
+            segment.append(item)
+            continue
+        joins, gone = _joins(segment, counts)
+        if joins and len([one for one in segment if takes_index(one)]) - len(gone) == int(number) - last - 1:
+            for join, branches in joins.items():
+                join.branches = branches
+            items[:] = [one for one in items if one not in gone]
+            yield from joins
+        last, segment = int(number), []
+
+
+def _joins(
+    items: list[PlacedItem], counts: Counter[Traced]
+) -> tuple[dict[PlacedItem, tuple[Traced, ...]], set[PlacedItem]]:
+    """The sums and products among items, each with all that is summed, and those that others stand for."""
+    found: dict[PlacedItem, tuple[Traced, ...]] = {}
+    gone: set[PlacedItem] = set()
+    for item in items:
+        if item.word not in _SIGNS or item.path or item.body is not None or len(item.gives) != 1:
+            continue
+        first = next((one for one in found if one.word == item.word and one.gives[0] is item.branches[0]), None)
+        found[item] = item.branches
+        if first is not None and counts[first.gives[0]] == 1:
+            found[item] = (*found.pop(first), *item.branches[1:])
+            gone.add(first)
+    return found, gone
+
+
 def _merge(items: list[PlacedItem], counts: Counter[Traced]) -> None:
     """Put what one `use` computes, and another alone reads, into that one."""
     made: dict[Traced, PlacedItem] = {}
@@ -50,7 +89,7 @@ def _merge(items: list[PlacedItem], counts: Counter[Traced]) -> None:
         for i in range(len(item.terms) - 1, -1, -1):
             term = item.terms[i]
             before = made.get(term) if isinstance(term, Traced) and counts[term] == 1 else None
-            if before is not None:
+            if before is not None and len(before.terms) + len(item.terms) <= _MOST:
                 item.terms = (*item.terms[:i], *_put(before.terms, item.terms, i), *item.terms[i + 1 :])
                 items.remove(before)
         if len(item.gives) == 1 and len(item.terms) > 1:

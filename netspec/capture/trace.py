@@ -134,9 +134,13 @@ class _Recorder(TorchFunctionMode):
             return call(module, *args, **kwargs)
         path = self._paths.get(module)
         place = _place()
+        if path is None and not module.state_dict() and not any(True for _ in module.parameters()):
+            return call(module, *args, **kwargs)  # nothing of it is kept: what it computes is seen as functions
         if path is None:
             raise NotCaptured(
-                f"{_where(place)}`{type(module).__name__}` is made while the module runs: it has no place in it"
+                f"{_where(place)}`{type(module).__name__}` has no place in the module: it is made while that runs, or "
+                "kept in a list or a dict of Python's; make it in `__init__`, and keep it as an attribute, in a "
+                "`ModuleList` or in a `ModuleDict`"
             )
         given = self._told((args, kwargs))
         self._inside = True  # whether it is one may be seen by what it computes

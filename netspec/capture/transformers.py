@@ -83,8 +83,10 @@ def _attention(lowering: Lowering, call: TracedCall, layer: Layer, more: dict[st
     if not isinstance(call.layer, nn.MultiheadAttention):  # netspec's own, with a mask in which True takes part
         own = bound(call, "query mask=None bias=None")
         reads = {name: (lowering.taken(own[name]),) for name in ("mask", "bias") if own[name] is not None}
-        takes = lowering.taken(own["query"])
-        lowering.add(call, "SelfAttention", takes, layers.written(layer), reads=reads, **more)
+        takes, arguments = lowering.taken(own["query"]), layers.written(layer)
+        if "bias" in reads and arguments.pop("bias", True) is False:  # the word says what is added to the scores
+            arguments |= {"qkv_bias": False, "out_bias": False}
+        lowering.add(call, "SelfAttention", takes, arguments, reads=reads, **more)
         return
     given = bound(call, _ATTENTION)
     first = _batch_first(call.layer)

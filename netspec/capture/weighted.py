@@ -11,6 +11,7 @@ from netspec.capture.binding import bound
 from netspec.capture.forms import Form, NoForm
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import made
+from netspec.capture.lookups import rows_chosen
 from netspec.capture.lowering import Handler, Lowering
 from netspec.capture.masks import Truth, masked, shown_by, truth_of
 from netspec.capture.parametrized import standardized
@@ -129,6 +130,8 @@ def _embedding(lowering: Lowering, call: TracedCall) -> None:
         call, "input weight padding_idx=None max_norm=None norm_type=2.0 scale_grad_by_freq=False sparse=False"
     )
     weight = _learned(given["weight"], "weight")
+    if rows_chosen(lowering, call, weight, given["input"]):
+        return
     arguments = {"num_embeddings": weight.shape[0], "embedding_dim": weight.shape[1]}
     if given["padding_idx"] not in (None, -1):
         arguments["padding_idx"] = given["padding_idx"]

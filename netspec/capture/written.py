@@ -228,7 +228,9 @@ def _beside(item: PlacedItem, names: Names) -> Iterator[str]:
         yield "freeze: true"
     if item.when is not None:
         yield f"when: {written(item.when)}"
-    if item.word != "as" and any(item.labels):
+    if item.body is None and len(item.gives) > 1 and not any(item.labels):
+        yield f"as: [{', '.join('_' for _ in item.gives)}]"  # the first of them flows on
+    elif item.word != "as" and any(item.labels):
         labels = [written(label or "_") for label in item.labels]
         several = len(item.labels) > 1 and (item.body is None or item.call is not None)
         yield f"as: [{', '.join(labels)}]" if several else f"as: {next(label for label in labels if label != '_')}"

@@ -95,3 +95,18 @@ def test_what_dropout_is_given_is_read_in_front_of_it() -> None:
     lines = [line.strip() for line in text.splitlines()]
     first = next(i for i, line in enumerate(lines) if "as:" in line)
     assert first < next(i for i, line in enumerate(lines) if "Dropout" in line)
+
+
+class Long(nn.Sequential):
+    """The sum of what forty layers give, which have numbers."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        found = [layer(input) for layer in self]
+        return sum(found[1:], found[0])
+
+
+def test_long_sums_are_written_in_several_expressions() -> None:
+    found = from_torch(Long(*(nn.Linear(2, 2) for _ in range(40))), torch.randn(2, 2))
+    sums = [line for line in found.text.splitlines() if "use: " in line and " + " in line]
+    assert len(sums) > 1
+    assert max(map(len, sums)) < 256

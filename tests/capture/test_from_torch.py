@@ -272,19 +272,12 @@ def test_a_hook_that_changes_what_a_layer_gives_is_seen() -> None:
     assert "Scale: 2" in imported(nn.Sequential(layer), (4,)).text
 
 
-def _first(self: Any, x: Tensor) -> Tensor:
-    return self.a(x)
-
-
 def _rectified(self: Any, x: Tensor) -> Tensor:
     return F.relu(self.a(x))
 
 
-def test_weights_that_no_run_uses_are_told() -> None:
-    module = around(_first, nn.Linear(4, 4), nn.Linear(4, 4))
-    found = imported(module, (4,))
-    assert found.left_out == {"b.weight", "b.bias"}
-    assert "`b.bias` and 1 more: used in no run, so that the spec has no layer with it" in found.notes
+def _first(self: Any, x: Tensor) -> Tensor:
+    return self.a(x)
 
 
 def test_a_parameter_of_two_names_is_told_under_the_one_that_is_used() -> None:
@@ -293,6 +286,64 @@ def test_a_parameter_of_two_names_is_told_under_the_one_that_is_used() -> None:
     module.b.bias = module.a.bias
     found = imported(module, (4,))
     assert "`b.bias` and 1 more: the spec has that parameter under one key, here `a.bias`" in found.notes
+
+
+class _Deep(nn.Module):
+    """Stages of which a user asked for the first alone, as encoders of segmentation networks have them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stages = nn.ModuleList([nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4)) for _ in range(3)])
+        self.gain = nn.Parameter(torch.ones(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.stages[0](x)
+
+
+@pytest.mark.parametrize("is_verified", [True, False])
+def test_the_spec_is_without_the_weights_that_no_run_uses_and_says_so(is_verified: bool) -> None:
+    module = _Deep()
+    found = from_torch(module, torch.randn(2, 4), name="net", is_verified=is_verified)
+    assert found.unused == {key for key in module.state_dict() if not key.startswith("stages.0.")}
+    assert not found.keeps_keys
+    assert "\n# Without `gain`, `stages.1` and `stages.2`, which no run of the module uses.\nlayers:\n" in found.text
+    assert found.notes[0].startswith("no run uses `gain`, `stages.1` and `stages.2` of the module")
+    assert equal(module, found, (4,))
+
+
+class _HiddenRead(nn.Module):
+    """Weights whose numbers a program takes out of torch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain = nn.Parameter(torch.ones(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * torch.tensor(self.gain.detach().numpy())
+
+
+def test_weights_that_are_used_where_nobody_sees_it_are_not_left_out() -> None:
+    refusal(_HiddenRead(), (4,))
+
+
+class _TwoNames(nn.Module):
+    """A head that runs under one of its two names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(4, 4)
+        self.old = nn.Linear(4, 4)
+        self.old.weight = self.head.weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(x)
+
+
+def test_a_parameter_that_is_used_under_one_of_its_names_is_there() -> None:
+    found = imported(_TwoNames(), (4,))
+    assert found.unused == {"old.bias"}
+    assert found.left_out == {"old.weight"}
+    assert set(found.keys.values()) == {"head.weight", "head.bias"}
 
 
 def test_without_the_proof_there_is_no_spec(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.ao.nn import quantized
 from torch.nn import functional as F
 
+from netspec.capture.graph import NotCaptured
+from netspec.capture.importing import from_torch
 from tests.capture.test_from_torch import equal, imported, refusal
 
 
@@ -90,3 +93,30 @@ def test_a_parameter_with_its_axes_turned_is_moved() -> None:
 
 def test_columns_that_are_looked_up_have_no_form() -> None:
     assert "computed of parameters in a way that has no form" in refusal(Turned(turned=False), (3, 4))
+
+
+class _NearOne(nn.Module):
+    """A norm whose weight is what is added to 1."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6)
+        return y * (1.0 + self.weight.float())
+
+
+def test_a_weight_that_is_added_to_1_is_a_sum_in_the_spec() -> None:
+    module = _NearOne()
+    found = imported(module, (3, 4))
+    assert "name: weight, as: x}\n  - use: x + 1.0\n" in found.text
+    assert set(found.keys.values()) == {"weight"}
+    assert equal(module, found, (3, 4))
+
+
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor:UserWarning")
+def test_a_quantised_layer_is_told() -> None:
+    module = nn.Sequential(quantized.Conv2d(1, 1, 1))  # pyright: ignore[reportUnknownMemberType]  # torch's
+    with pytest.raises(NotCaptured, match="`0` computes with packed weights, as quantised layers do"):
+        from_torch(module, torch.randn(2, 1, 4, 4))

@@ -254,3 +254,38 @@ def test_a_number_that_is_equal_wherever_it_stands_is_a_parameter_that_says_the_
     text = imported(module, (3, 16, 16)).text
     assert "Conv2d: {out_channels: out, kernel_size: 1, stride: stride, bias: false}" in text
     assert "stride: 2" not in text
+
+
+def _each(self: Any, x: Tensor) -> Tensor:
+    for part in self.parts:
+        x = part(x)
+    return x
+
+
+def test_a_layer_in_a_plain_list_is_refused_with_what_to_do_and_that_helps() -> None:
+    listed = around(_each)
+    listed.parts = [nn.Linear(4, 4)]  # type: ignore[assignment]  # as programs do it
+    told = refusal(listed, (4,))
+    assert "`Linear` has no place in the module: it is made while that runs, or kept in a list or a dict" in told
+    assert "in a `ModuleList`" in told
+    kept = around(_each)
+    kept.parts = nn.ModuleList([nn.Linear(4, 4)])
+    assert from_torch(kept, torch.randn(2, 4)).difference is not None
+
+
+def _activated(self: Any, x: Tensor) -> Tensor:
+    return self.b(nn.ReLU()(self.a(x)))
+
+
+def test_a_layer_without_weights_that_is_made_in_each_run_is_imported() -> None:
+    found = from_torch(around(_activated, nn.Linear(4, 6), nn.Linear(6, 3)), torch.randn(2, 4))
+    assert "ReLU" in found.text
+    assert found.keeps_keys
+
+
+def _dropped(self: Any, x: Tensor) -> Tensor:
+    return self.a(nn.Dropout(0.5)(x))
+
+
+def test_a_dropout_that_is_made_in_each_run_is_refused_since_it_always_drops() -> None:
+    assert "drops values always" in refusal(around(_dropped, nn.Linear(4, 4)), (4,))

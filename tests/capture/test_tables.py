@@ -49,6 +49,12 @@ def test_numbers_of_distances_are_expressions(text: str) -> None:
     assert isinstance(told(table), list)
 
 
+def test_what_makes_too_many_numbers_is_computed_row_by_row() -> None:
+    along = "[[13 + i - k for k in range(14)] for i in range(14)]"
+    text = f"[[731] + [729] * 196] + [[730] + [27 * y + x for y in r for x in c] for r in {along} for c in {along}]"
+    assert told(torch.tensor(parse(text).evaluate({}))) == text
+
+
 def test_the_places_of_a_grid_are_a_row_for_each_axis() -> None:
     rows, columns = (torch.tensor([t / n for t in range(n)]) for n in (5, 7))
     grid = torch.stack(torch.meshgrid(rows, columns, indexing="ij"), -1)

@@ -155,3 +155,18 @@ def test_whole_examples_that_are_dropped_by_other_numbers_are_stochastic_depth()
 def test_what_drops_and_scales_otherwise_is_refused() -> None:
     module: Any = nn.Sequential(nn.Linear(4, 4), Floored(0.25, kept=0.5))
     assert "StochasticDepth" not in refusal(module, (4,))
+
+
+class FirstPart(nn.Module):
+    """Uses the first of three parts alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.qkv = nn.Linear(6, 12)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.qkv(x).chunk(3, -1)[0]
+
+
+def test_of_several_results_the_first_flows_on_where_nobody_reads_the_others() -> None:
+    assert "{Chunk: 3, as: [_, _, _]}" in imported(FirstPart(), (6,)).text

@@ -166,6 +166,7 @@ def imported(corpus: Corpus, name: str, limit: int) -> Outcome:
     kept = sum(own == key for own, key in found.keys.items())
     lines = len(found.text.splitlines())
     keys = "keys kept" if kept == len(found.keys) else f"{kept} of {len(found.keys)} keys kept"
+    keys += f", {len(found.unused)} unused left out" if found.unused else ""
     kind = "proven with blocks" if found.blocks or lines < 60 else "proven but flat"
     return Outcome(kind, f"{lines} lines, {found.blocks} blocks, {keys}; {found.difference or 0:.0e}", found.text)
 

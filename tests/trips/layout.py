@@ -67,7 +67,8 @@ class _Writer:
             case Use():
                 return self.term(node.term, indent)
             case Sequential():
-                self.lines.append(f"{indent}{node.path}: sequential {flow}")
+                if node.children:
+                    self.lines.append(f"{indent}{node.path}: sequential")
                 return self.chain(node.children, flow, f"{indent}  ")
             case Leaf():
                 return self.leaf(node, flow, indent)
@@ -91,7 +92,7 @@ class _Writer:
         ]
         source = () if leaf.layer.source else (flow,)
         value = self.value()
-        told = " ".join(map(str, (leaf.path, leaf.type, arguments(leaf.layer), *source, given or "", *beside)))
+        told = " ".join(map(str, (leaf.path, leaf.type, arguments(leaf), *source, given or "", *beside)))
         self.line(value, indent, told.strip())
         for result in leaf.results:
             self.values[result.slot] = self.value()
@@ -125,9 +126,13 @@ def _turned(term: Term) -> Term:
     return term._replace(left=left, right=right)
 
 
-def arguments(layer: Layer) -> dict[str, Any]:
+def arguments(leaf: Leaf) -> dict[str, Any]:
     """The arguments of a layer that differ from their defaults."""
-    return dict(_arguments(layer))
+    found = dict(_arguments(leaf.layer))
+    shape = leaf.input_shape
+    if found.get("head_dim", 0) * found.get("num_heads", 0) == (shape[-1] if shape else None):
+        del found["head_dim"]
+    return found
 
 
 _SPATIAL = frozenset(("kernel_size", "stride", "padding", "output_padding", "dilation"))

@@ -39,6 +39,29 @@ def test_the_file_that_is_written_of_a_spec_comes_back(name: str, tmp_path: Path
     assert (found.kind, found.told) == ("same expand", "")
 
 
+SUMS = """
+input: [8]
+layers:
+  - Linear: 8
+  - {as: x}
+  - Tanh
+  - {as: y}
+  - Linear: 8
+  - add: [[], x, y]
+  - {as: z}
+  - Linear: 8
+  - mul: [[], z]
+  - Linear: 8
+  - {use: z + 1}
+  - Linear: 2
+"""
+
+
+def test_a_sum_that_is_a_module_is_one_in_the_file_that_is_written(tmp_path: Path) -> None:
+    found = trip(netspec.loads(SUMS), folder=tmp_path)
+    assert (found.kind, found.told) == ("same expand", "")
+
+
 COMBINATORS = {
     "residual": "residual: [Conv2d: {out_channels: 8, kernel_size: 3, padding: 1}, ReLU]",
     "shortcut": "{residual: [Conv2d: {out_channels: 4, kernel_size: 1}], shortcut: [Conv2d: {out_channels: 4, "
@@ -273,6 +296,30 @@ PARTS = {
         - ReLU
         - each: [Flatten]
         - Linear: 4
+    """,
+    "distances in buckets": """
+      input: [6, 8]
+      layers:
+        - Linear: 8
+        - {as: x}
+        - {RelativePositionBias: {num_heads: 2, query_length: 6}, as: near}
+        - RelativePositionBias: {num_heads: 2, query_length: 6, num_buckets: 5, max_distance: 16, bidirectional: false}
+        - {as: before}
+        - {use: x}
+        - {residual: [{SelfAttention: {num_heads: 2, bias: near}}]}
+        - {residual: [{SelfAttention: {num_heads: 2, head_dim: 4, qkv_bias: false, out_bias: false, bias: near}}]}
+        - {attend: [[], [Linear: 8], []], heads: 2, bias: before}
+    """,
+    "what branches share": """
+      input: [8]
+      blocks:
+        mlp(width): [Linear: width, ReLU, Linear: 8]
+        twice(width):
+          - {add: [[{mlp: width, shared: mlp}], [Tanh, {mlp: width, shared: mlp}]]}
+      layers:
+        - Linear: 8
+        - residual: [Linear: 8, twice: 4]
+        - residual: [Linear: 8, twice: 5]
     """,
     "sines": """
       input: [6, 8]

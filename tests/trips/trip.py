@@ -126,7 +126,7 @@ def _layers(before: Net, after: Net) -> Iterator[str]:
 
 def _alike(leaf: Leaf) -> tuple[Any, ...]:
     """What is equal of two layers that do the same: a stride that is the kernel size may be left out."""
-    return leaf.type, arguments(leaf.layer), leaf.frozen, leaf.parametrization, leaf.borrows
+    return leaf.type, arguments(leaf), leaf.frozen, leaf.parametrization, leaf.borrows
 
 
 def _leaf(leaf: Leaf, arguments: Sequence[tuple[str, Any, Any]]) -> str:

@@ -228,7 +228,7 @@ def _beside(item: PlacedItem, names: Names) -> Iterator[str]:
         yield "freeze: true"
     if item.when is not None:
         yield f"when: {written(item.when)}"
-    if item.body is None and len(item.gives) > 1 and not any(item.labels):
+    if item.word in MODULE_OF and layer_class(item.word).gives_family and not any(item.labels):
         yield f"as: [{', '.join('_' for _ in item.gives)}]"  # the first of them flows on
     elif item.word != "as" and any(item.labels):
         labels = [written(label or "_") for label in item.labels]

@@ -12,6 +12,7 @@ from netspec.capture.folding import Folding
 from netspec.capture.graph import Traced
 from netspec.capture.items import Names, PlacedItem
 from netspec.capture.own import SIDES
+from netspec.layers.base import Layer
 from netspec.writing import flow, written
 
 _LONGEST: Final = 116
@@ -212,10 +213,18 @@ def _arguments(item: PlacedItem, names: Names) -> str:
 
 
 def _scalar(word: str) -> str | None:
+    return layer.scalar if (layer := _layer(word)) is not None else None
+
+
+def _gives_family(word: str) -> bool:
+    return layer.gives_family if (layer := _layer(word)) is not None else False
+
+
+def _layer(word: str) -> type[Layer] | None:
     from netspec.capture.layers import layer_class
     from netspec.layers import MODULE_OF
 
-    return layer_class(word).scalar if word in MODULE_OF else None
+    return layer_class(word) if word in MODULE_OF else None
 
 
 def _beside(item: PlacedItem, names: Names) -> Iterator[str]:
@@ -228,7 +237,7 @@ def _beside(item: PlacedItem, names: Names) -> Iterator[str]:
         yield "freeze: true"
     if item.when is not None:
         yield f"when: {written(item.when)}"
-    if item.word in MODULE_OF and layer_class(item.word).gives_family and not any(item.labels):
+    if _gives_family(item.word) and not any(item.labels):
         yield f"as: [{', '.join('_' for _ in item.gives)}]"  # the first of them flows on
     elif item.word != "as" and any(item.labels):
         labels = [written(label or "_") for label in item.labels]

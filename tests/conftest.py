@@ -4,7 +4,6 @@
 - `--without-torch` runs only the tests that need no torch.
 - `--passed=FILE` writes which tests have passed; `--but-for=FILE` leaves those out. In one word, since pytest looks for
   this file beside what stands alone on its command line.
-- `--part=1/2` runs every second file, so that two runs beside each other have all.
 - Only the tests marked `gpu` see a GPU.
 - Torch uses one thread.
 - The cache is in a temporary folder instead of the user's.
@@ -25,7 +24,6 @@ from hypothesis import settings
 from netspec.diagnostics import MissingExtra
 from tests.browser import Page, browser
 from tests.collector import set_aside
-from tests.parts import files_of_part
 
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -42,7 +40,6 @@ ROOMS_OF_TORCH = frozenset({Path(__file__).parent / "torch", Path(__file__).pare
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--without-torch", action="store_true", help="run what netspec does where torch is missing")
     parser.addoption("--passed", type=Path, metavar="FILE", help="write which tests have passed")
-    parser.addoption("--part", metavar="1/2", help="run a share of the files")
     parser.addoption("--but-for", type=Path, metavar="FILE", help="leave out what has passed elsewhere")
 
 
@@ -84,10 +81,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.get_closest_marker("needs_torch"):
                 item.add_marker(pytest.mark.skip(reason="needs torch"))
-    if config.getoption("--part"):
-        mine = files_of_part([item.path for item in items], config.getoption("--part"))
-        config.hook.pytest_deselected(items=[item for item in items if item.path not in mine])
-        items[:] = [item for item in items if item.path in mine]
     if config.getoption("--but-for"):
         elsewhere = set(config.getoption("--but-for").read_text(encoding="utf-8").splitlines())
         config.hook.pytest_deselected(items=[item for item in items if _line(item.nodeid) in elsewhere])

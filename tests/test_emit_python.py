@@ -739,3 +739,10 @@ def test_a_net_that_has_no_text_any_more_is_emitted_all_the_same() -> None:
     net = replace(netspec.loads(RESNET_SPEC), text="", variables={})
     assert_same(net)
     assert "kernel // 2" not in to_python(net)
+
+
+def test_what_nobody_reads_is_computed_and_given_no_name() -> None:
+    idle = "layers:\n  - as: x\n  - {Linear: 3, as: spare}\n  - use: x\n  - Linear: 2\n"
+    text = to_python(netspec.loads(f"netspec: 1\nname: idle\ninput: [4]\n{idle}"))
+    assert "        _ = self[0](x)\n" in text
+    assert "spare" not in text.partition("def forward")[2]

@@ -122,7 +122,7 @@ def _is_concat(item: PlacedItem, axis: int) -> bool:
     return item.word == "concat" and item.options.get("dim", 1) in (axis, -1)
 
 
-class _Part(NamedTuple):
+class _AxisPart(NamedTuple):
     """A value from one place on its last axis to another."""
 
     source: Traced
@@ -130,7 +130,7 @@ class _Part(NamedTuple):
     stop: int
 
 
-def _part(value: Traced, graph: ItemGraph, shape_of: ShapeOf) -> _Part | None:
+def _part(value: Traced, graph: ItemGraph, shape_of: ShapeOf) -> _AxisPart | None:
     """What a value is a part of along the last axis; None where it is none."""
     maker = graph.maker(value)
     if maker is None or maker.takes is None or maker.word not in ("Slice", "Chunk"):
@@ -141,9 +141,9 @@ def _part(value: Traced, graph: ItemGraph, shape_of: ShapeOf) -> _Part | None:
         return None
     if maker.word == "Chunk":
         width, at = -(-shape[-1] // given["chunks"]), maker.gives.index(value)
-        return _Part(source, at * width, min((at + 1) * width, shape[-1]))
+        return _AxisPart(source, at * width, min((at + 1) * width, shape[-1]))
     start, stop, _ = slice(given.get("start"), given.get("end")).indices(shape[-1])
-    return _Part(source, start, stop)
+    return _AxisPart(source, start, stop)
 
 
 # ---- the angles

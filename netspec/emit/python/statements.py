@@ -172,12 +172,7 @@ class Body:
                     if isinstance(node.term, Read):
                         self.current = text
                     else:
-                        behind = self._behind_dropped(steps, at)
-                        if behind is None:
-                            at = self._to(text, steps, at)
-                        else:
-                            self.lines.append(f"_ = {text}")
-                            at = behind
+                        at = self._to(text, steps, at)
                 case Combinator() if is_bare(node, self.wiring):
                     at = self._join(node, steps, at)
                 case Leaf() | Sequential() | Combinator():
@@ -263,7 +258,12 @@ class Body:
         return self._to(text, steps, at)
 
     def _to(self, text: str | Bracketed, steps: Sequence[Step], at: int) -> int:
-        """Assign what flows: to the name that it gets at once, else to the variable of what flows."""
+        """Assign what flows: to the name that it gets at once, else to the variable of what flows; to none if nothing
+        reads it."""
+        behind = self._behind_dropped(steps, at)
+        if behind is not None:
+            self.lines += laid_out("_ = ", text)
+            return behind
         following = steps[at] if at < len(steps) else None
         if isinstance(following, As) and following.term is None:
             self._assign(self._variable(following.slot), text)

@@ -191,9 +191,10 @@ class Body:
 
     def _behind_dropped(self, steps: Sequence[Step], at: int) -> int | None:
         """The step behind a value that nothing reads: it has at most names that nothing reads, and another value
-        follows, as behind the last round of a loop. None for any other value."""
+        follows, as behind the last round of a loop. None for any other value. What has an index keeps its place among
+        the values of its name, so that rounds stay alike."""
         while at < len(steps) and isinstance(step := steps[at], As) and step.term is None:
-            if self.wiring.read[step.slot]:
+            if self.wiring.read[step.slot] or self.values[step.slot].partition("[")[0] in self.families:
                 return None
             at += 1
         return at if at < len(steps) and isinstance(steps[at], Use) else None

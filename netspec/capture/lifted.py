@@ -7,19 +7,16 @@ table of biases that was looked up, `(L, S, heads)`, becomes `(heads, L, S)`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from netspec.capture.binding import bound, several
 from netspec.capture.forms import AxisMoves, Form, Unmovable
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import PlacedItem, made
+from netspec.capture.lookups import only_reshapes
 
 if TYPE_CHECKING:
     from netspec.capture.lowering import Lowering
-
-_RESHAPES: Final = frozenset(
-    ("view", "reshape", "unsqueeze", "squeeze", "flatten", "unflatten", "contiguous", "to", "type_as", "clone")
-)
 
 
 def lift(lowering: Lowering, value: Traced) -> None:
@@ -41,7 +38,7 @@ def moved_once(lowering: Lowering, call: TracedCall) -> bool:
         dims = _order(call, len(value.shape))
         if dims is not None:
             layout.permuted([0, *(dim + 1 for dim in dims)])
-        elif call.name in _RESHAPES:
+        elif only_reshapes(call):
             layout.reshaped((1, *result.shape))
         else:
             return False

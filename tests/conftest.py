@@ -22,7 +22,7 @@ import pytest
 from hypothesis import settings
 
 from netspec.diagnostics import MissingExtra
-from tests.browser import Page, browser
+from tests.browser import CHROMIUM, MISSING, Page, browser
 from tests.collector import set_aside
 
 sys.dont_write_bytecode = False
@@ -117,6 +117,8 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def page() -> Iterator[Page]:
-    """A tab of a headless Chromium, which all tests of a run share."""
+    """A tab of a headless Chromium, which all tests of a run share; where there is none they are skipped."""
+    if CHROMIUM is None:
+        pytest.skip(MISSING)
     with browser() as tab:
         yield tab

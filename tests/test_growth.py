@@ -78,6 +78,7 @@ def lines(run: Callable[[], Any]) -> int:
     return count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_work_grows_with_the_number_of_named_values(shape: str) -> None:
     small, large = (SHAPES[shape].replace("{n}", str(n)) for n in (FEW, MANY))

@@ -17,6 +17,7 @@ from netspec.text.source import decode
 ROOT = Path(__file__).parent.parent
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", netspec.__all__)
 def test_its_example_runs_and_says_what_it_shows(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`folder` is a directory for what is written."""

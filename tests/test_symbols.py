@@ -321,6 +321,7 @@ def test_the_threshold_of_a_chain_is_the_first_size_that_passes(
     assert passing == list(range(passing[0], 3000))
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(layers, st.integers(1, 9))
 def test_the_sizes_for_a_stated_width_are_exactly_those_named(

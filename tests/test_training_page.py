@@ -25,6 +25,7 @@ def test_the_page_has_what_is_followed_here() -> None:
     assert check_source(Source("rings.yaml", PAGE.files["rings.yaml"])) == []
 
 
+@pytest.mark.slow
 def test_the_program_learns_ends_by_its_callback_and_its_run_is_opened(tmp_path: Path) -> None:
     PAGE.write(tmp_path)
     program = PAGE.files["rings.py"].replace("callbacks=enough", "callbacks=[Log(), enough]")
@@ -43,6 +44,7 @@ def test_the_program_learns_ends_by_its_callback_and_its_run_is_opened(tmp_path:
     assert "netspec.train(netspec.load(" in again.stderr
 
 
+@pytest.mark.slow
 def test_a_learning_rate_is_found_as_it_says(tmp_path: Path) -> None:
     PAGE.write(tmp_path)
     program = PAGE.files["rings.py"].partition("result = ")[0]

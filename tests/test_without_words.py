@@ -114,6 +114,7 @@ TEXTS = {
 }
 
 
+@pytest.mark.slow
 def test_the_findings_in_a_spec_are_the_same_whatever_the_messages_say(wordless: Callable[[], None]) -> None:
     before = {name: verdict(text) for name, text in TEXTS.items()}
     assert sum(map(len, before.values())) > 200
@@ -190,6 +191,7 @@ def test_a_command_ends_in_the_same_way_whatever_the_messages_say(
     assert ended(words, monkeypatch, tmp_path / "after", capsys) == before
 
 
+@pytest.mark.slow
 def test_every_class_that_holds_a_message_is_among_those_that_are_blanked() -> None:
     """Such classes are recognized by a field `message`, or by an argument `message` of `__init__`."""
     holding = {

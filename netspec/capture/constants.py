@@ -76,10 +76,10 @@ def _is_reshape(call: TracedCall, named: Sequence[Traced]) -> bool:
 
 
 def is_learned(lowering: Lowering, value: Traced) -> bool:
-    """Whether it is a parameter or a saved buffer, or made of some; a buffer that is not saved is numbers."""
+    """Whether it is a parameter or a buffer that stays one, or made of some; another buffer is numbers."""
     source, _ = lowering.constants.get(value, (value, ()))
     if source.kind == "buffer":
-        return source.key in lowering.saved
+        return source.key in lowering.kept
     if source.kind == "parameter" or source is not value:
         return True
     return value.kind == "made" and not value.varies

@@ -18,6 +18,7 @@ from netspec.capture.lifted import lift, lifted_value, moved_once
 from netspec.capture.lookups import ChosenPlaces, followed, looked_up
 from netspec.capture.modes import draws, in_eval, keeps_statistics
 from netspec.capture.parametrized import parametrized
+from netspec.capture.own import own_buffers
 from netspec.capture.positions import position_free
 from netspec.capture.slices import called, layer_of_slices
 from netspec.layers.base import Layer
@@ -49,6 +50,8 @@ class Lowering:
         self.refused: list[tuple[Place | None, str]] = []
         self.items: list[PlacedItem] = []
         self.saved = frozenset(trace.root.module.state_dict())
+        self.kept = self.saved | own_buffers(trace.root.module)
+        """Keys of tensors that are layers in the spec: of what is computed of other buffers it has the result."""
         self.expanded: dict[Traced, Traced] = {}
         """Tensors that are others, repeated along axes; joins repeat by themselves."""
         self.hidden: dict[Traced, Traced] = {}

@@ -26,7 +26,7 @@ def attended(*branches: Any, **options: Any) -> None:
 @cache
 def original(kind: type[nn.Module]) -> type[nn.Module]:
     """The class of netspec's that a class is a copy of, word for word, as in a file that it wrote; else itself."""
-    if kind.__module__.startswith(("torch.", "netspec.")):
+    if kind.__module__.startswith("torch.") or _is_own(kind):
         return kind
     namespaces = (import_module(name) for name in sorted(NAMESPACES) if name.startswith("netspec."))
     found: Any = next((vars(names)[kind.__name__] for names in namespaces if kind.__name__ in vars(names)), None)
@@ -36,6 +36,16 @@ def original(kind: type[nn.Module]) -> type[nn.Module]:
         return found if inspect.getsource(found) == inspect.getsource(kind) else kind
     except (OSError, TypeError):  # it was typed at a prompt
         return kind
+
+
+def own_buffers(module: nn.Module) -> frozenset[str]:
+    """The keys of the buffers of netspec's own modules in a module, saved or not."""
+    found = [(path, part) for path, part in module.named_modules() if _is_own(original(type(part)))]
+    return frozenset(f"{path}.{name}" for path, part in found for name, _ in part.named_buffers(recurse=False))
+
+
+def _is_own(kind: type[nn.Module]) -> bool:
+    return kind.__module__.startswith("netspec.")
 
 
 def attends(module: nn.Module) -> bool:

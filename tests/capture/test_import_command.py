@@ -48,6 +48,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return forking.run("-m", "netspec", "import", *arguments, cwd=folder, env=environment, torch=True)
 
 
+@pytest.mark.slow
 def test_a_factory_is_imported_and_told(tmp_path: Path) -> None:
     done = run(tmp_path, "mine:chain(width=16)", "-o", "net.yaml")
     assert done.returncode == 0, done.stderr

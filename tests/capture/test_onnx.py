@@ -168,6 +168,7 @@ def test_what_torch_writes_comes_back_with_equal_outputs(name: str, exporter: st
     assert agrees(path, target, example(sizes, batch)) < 1e-4
 
 
+@pytest.mark.slow
 def test_paths_of_the_file_are_those_of_the_spec(tmp_path: Path) -> None:
     """A file without folded norms has the weights of the module, whose keys the spec has; parts that are alike are blocks."""
     module = random_weights(resnet())

@@ -132,6 +132,7 @@ def test_a_frame_that_is_broken_says_in_the_next_row_that_it_goes_on() -> None:
     assert any(f"{GOES_ON} layer{number}" in titles for number in (1, 2, 3, 4))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spec", "fit"), [("d2l/googlenet", "a4"), ("unet", "a4"), ("unet", "slide"), ("graphs/yolov8n", "slide")]
 )

@@ -242,6 +242,7 @@ LARGE = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("spec", "variant"), LARGE)
 @pytest.mark.parametrize("fit", ["a4", "slide"])
 def test_a_net_of_more_stages_than_a_page_has_room_for_has_fewer_and_coarser_ones(

@@ -257,6 +257,7 @@ def doubled(times: int) -> Config:
     return graph([2, 2, 2], called(layer("Flatten", "flat"), tensor("x")), *joins, ends=names[-1])
 
 
+@pytest.mark.slow
 def test_what_grows_at_each_step_has_an_end() -> None:
     assert netspec.loads(spec(called_twice(3, [2, 1]))).output_shape == (16,)
     with pytest.raises(NotImportable, match=r"more than 30,000 layers"):
@@ -366,6 +367,7 @@ BASES = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(BASES), st.data())
 def test_a_config_with_anything_in_it_is_a_spec_or_an_error(base: Config, data: st.DataObject) -> None:

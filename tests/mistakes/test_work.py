@@ -64,6 +64,7 @@ def test_what_the_mends_of_a_file_walk_is_bounded(case: str, monkeypatch: pytest
     assert sum(walks) <= proof.ITEMS + 3 * max(walks, default=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", WRITTEN)
 def test_mends_are_written_together_and_not_one_for_each_check(case: str) -> None:
     text = f"input: [50]\nlayers:\n{WRITTEN[case]}"
@@ -91,6 +92,7 @@ AGAIN = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", AGAIN)
 def test_a_mistake_that_is_made_again_and_again_is_mended_at_once(case: str) -> None:
     wrong, right, most = AGAIN[case]

@@ -18,6 +18,8 @@ nbformat: Any = pytest.importorskip("nbformat", reason="nbclient is not installe
 nbclient: Any = pytest.importorskip("nbclient", reason="nbclient is not installed")
 pytest.importorskip("ipykernel", reason="ipykernel is not installed")
 
+pytestmark = pytest.mark.slow  # a kernel takes seconds to start
+
 SPEC = "input: [1, 28, 28]\nlayers:\n  - Conv2d: {out_channels: 6, kernel_size: 5}\n  - Flatten\n  - Linear: WIDTH\n"
 CELLS = {
     "net": "import netspec\nnetspec.load('specs/lenet.yaml')",
@@ -72,7 +74,6 @@ def error(outputs: list[Any]) -> str:
     return "\n".join(output["traceback"])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cell", "facts"),
     [

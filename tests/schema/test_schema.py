@@ -29,6 +29,7 @@ SPECS = sorted(path for folder in ("specs", "tests/specs/good") for path in (ROO
 """Specs without errors."""
 
 
+@pytest.mark.slow
 def test_it_is_a_schema_of_draft_7_of_which_every_part_is_reached() -> None:
     made = schema()
     Draft7Validator.check_schema(made)

@@ -92,6 +92,7 @@ def test_what_does_not_go_together_is_refused(options: dict[str, Any], words: st
         train(small_net(PLAIN), auto_resume=True, **options)
 
 
+@pytest.mark.slow
 def test_the_command_goes_on_too(tmp_path: Path) -> None:
     (tmp_path / "spec.yaml").write_text(PLAIN)
     call = ("train", tmp_path / "spec.yaml", "--run", tmp_path / "run", "--auto-resume", "--no-report", "-q")
@@ -107,6 +108,7 @@ def test_the_command_goes_on_too(tmp_path: Path) -> None:
 # ---- what a scheduler looks for
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("heeded")
 def test_a_signal_leaves_a_mark_until_the_run_goes_on_and_a_limit_of_steps_leaves_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

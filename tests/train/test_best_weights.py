@@ -64,6 +64,7 @@ def shown_confusion(page: str) -> list[int]:
     return [int(count or 0) for count in re.findall(r"<td style=[^>]*>(\d*)</td>", page)]
 
 
+@pytest.mark.slow
 def test_the_report_and_the_last_lines_are_of_the_best_weights_and_of_the_last_and_say_so(tmp_path: Path) -> None:
     result = finish(rising(), tmp_path / "run", report=True)
     best, last = result.records[0], result.records[-1]

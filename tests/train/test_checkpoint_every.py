@@ -75,6 +75,7 @@ def test_it_changes_nothing_of_what_is_learned(tmp_path: Path) -> None:
         assert all((found[key] == plain[key]).all() for key in plain)
 
 
+@pytest.mark.slow
 def test_two_processes_agree_on_the_minutes(tmp_path: Path) -> None:
     net = small_net(PLAIN, checkpoint_every={"minutes": 1e-9}, checkpoint_keep=100)
     (tmp_path / "spec.yaml").write_text(netspec.expand(net))

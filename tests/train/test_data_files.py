@@ -183,6 +183,7 @@ def test_deep_folders_are_read_in_the_order_of_torchvision(folder: Path) -> None
     assert [path for paths in ours.classes.values() for path in paths] == [path for path, _ in theirs.samples]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names of files are text")
 def test_a_class_whose_name_is_no_text_is_trained_and_shown(folder: Path, tmp_path: Path) -> None:
     for part in ("train", "test"):

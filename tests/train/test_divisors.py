@@ -107,6 +107,7 @@ def test_a_set_is_measured_as_torch_measures_it_at_once_whatever_the_batch(
         assert record.test_accuracy == score.accuracy
 
 
+@pytest.mark.slow
 def test_the_confusion_and_the_mistakes_hold_no_target_that_is_ignored(tmp_path: Path) -> None:
     loss = LOSSES["both, smoothed"]
     finish(made(tmp_path, loss, flat=True), tmp_path / "run", report=True)

@@ -160,6 +160,7 @@ def test_size_any_frees_the_pictures_of_data_of_one_size(tmp_path: Path) -> None
     assert not (tmp_path / "fixed.onnx").exists()
 
 
+@pytest.mark.slow
 def test_the_net_alone_takes_its_own_input(folder: Path) -> None:
     run = netspec.open_run(folder / "run", device="cpu")
     exported = run.export(folder / "alone.onnx", preprocessing=False)
@@ -183,6 +184,7 @@ def test_a_border_in_front_of_the_net_makes_its_pictures_smaller(tmp_path: Path)
 # ---- names, and what the file says of itself
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spec", "recipe", "small"),
     [
@@ -202,6 +204,7 @@ def test_inputs_and_outputs_have_the_names_of_the_spec(
     assert len(net.inputs) + len(net.outputs) > 2
 
 
+@pytest.mark.slow
 def test_every_output_is_what_the_run_predicts_under_its_name(tmp_path: Path) -> None:
     text = f"""
         input: {{a: [6], b: [6]}}
@@ -318,6 +321,7 @@ def test_a_file_that_gives_other_values_is_not_written(tmp_path: Path, monkeypat
     assert (run / "model.onnx").is_file()
 
 
+@pytest.mark.slow
 def test_what_is_not_installed_is_told_with_what_installs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = made(f"{{input: [8], layers: [Linear: 4], {RECIPE}}}", tmp_path)
     there = onnx_file.find_spec

@@ -96,6 +96,7 @@ def test_tensors_a_data_set_and_a_loss_of_the_recipe_give_the_same(tmp_path: Pat
     assert all(found == losses["tensors"] for found in losses.values()), losses
 
 
+@pytest.mark.slow
 def test_two_inputs_and_two_outputs_come_and_go_by_name(tmp_path: Path) -> None:
     net = netspec.loads(
         """

@@ -174,10 +174,12 @@ def test_each_process_holds_its_part_and_the_losses_are_those_of_one_process(fol
     assert (folder / "sharded" / "report.html").is_file()
 
 
+@pytest.mark.slow
 def test_a_sharded_run_resumes_to_the_bit(folder: Path) -> None:
     assert whole_state(folder / "again") == whole_state(folder / "sharded")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", ["gathered", "spread"])
 def test_a_run_goes_on_with_its_net_divided_or_not(run: str, folder: Path) -> None:
     assert_alike(folder / run, folder / "sharded")
@@ -185,6 +187,7 @@ def test_a_run_goes_on_with_its_net_divided_or_not(run: str, folder: Path) -> No
     assert (shares[-1] < 0.6) == (run == "spread")
 
 
+@pytest.mark.slow
 def test_a_run_remembers_that_its_net_is_divided(folder: Path) -> None:
     options = json.loads((folder / "again" / "environment.json").read_text())["options"]
     assert options["shard"] is True
@@ -233,6 +236,7 @@ def test_it_ends_where_two_processes_end_that_have_the_net_whole(name: str, case
     assert told(cases, f"{number}-True", 0)[0]["shares"][0] < 0.65
 
 
+@pytest.mark.slow
 def test_layers_that_begin_to_train_later_do_so_in_several_processes_as_in_one(cases: Path) -> None:
     finish(small_net(BLOCKS, **LATER), cases / "later", channels_last=False)
     assert_alike(cases / "later", cases / f"{list(CASES).index('layers that begin to train later')}-False")

@@ -50,6 +50,7 @@ def test_every_transform_reaches_a_worker_as_what_it_was(name: str) -> None:
     assert torch.equal(sent(x, samples, key), pipeline(x, samples, key))
 
 
+@pytest.mark.slow
 def test_a_folder_that_workers_decode_trains_to_the_bit_as_without_them(tmp_path: Path) -> None:
     net = netspec.loads(pictures_spec(draw_pictures(tmp_path / "pictures")))
     finish(net, tmp_path / "workers", budget=0, workers=2)

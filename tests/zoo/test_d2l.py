@@ -63,6 +63,7 @@ def test_a_recipe_is_the_books(name: str) -> None:
     assert [transform.size for transform in recipe.transforms] == ([pixels] if pixels else [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lenet", "alexnet"])
 def test_the_first_specs_are_the_books_networks_too(name: str) -> None:
     agree(name, TWINS[name](), exact=True, large=True)

@@ -219,6 +219,7 @@ class ECABlock(nn.Module):
         return F.relu(self.attention(y) + self.shortcut(x))
 
 
+@pytest.mark.slow
 def test_eca_reads_the_neighbours_of_a_channel() -> None:
     layers: list[nn.Module] = [
         nn.Conv2d(3, 64, 7, 2, 3, bias=False),

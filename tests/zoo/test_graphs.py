@@ -110,6 +110,7 @@ class ActorCritic(nn.Module):
         return self.policy(x), self.value(x)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "reference"), [("unetpp", UNetPlusPlus), ("wide_and_deep", WideAndDeep), ("actor_critic", ActorCritic)]
 )

@@ -37,6 +37,7 @@ class TiedLSTM(nn.Module):
         return self.decoder(self.lstm(self.encoder(tokens))[0])  # type: ignore[no-any-return]
 
 
+@pytest.mark.slow
 def test_the_tied_language_model_saves_its_output_embedding() -> None:
     agree("tied_lstm", TiedLSTM(500, 200), variant="small", set={"words": 500})
     assert round(netspec.load(SPECS / "tied_lstm.yaml").params / 1e6) == 51

@@ -27,6 +27,7 @@ def test_the_outputs_of_each_network_of_a_library_are_compared() -> None:
     assert said >= {(row.spec, row.variant) for row in MODELS if row.small is not None}
 
 
+@pytest.mark.slow
 def test_the_outputs_of_each_network_with_a_module_of_its_own_are_compared() -> None:
     others = {row.spec.strip("`") for row in OUTPUTS if row.cells[0].partition(":")[0] not in LIBRARIES}
     assert {spec for spec in others if not spec.startswith("torchvision/")} == families.compared_by_hand()
@@ -37,6 +38,7 @@ def test_every_spec_is_held_by_a_module_or_a_published_size() -> None:
     assert {spec for spec, _ in families.shipped()} <= held
 
 
+@pytest.mark.slow
 def test_a_page_that_is_read_and_written_again_is_the_same() -> None:
     assert page.written(OUTPUTS, page.last_of(TEXT)) == TEXT
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -90,6 +91,7 @@ class NFNetBranch(nn.Module):
         return 0.4 * self.skip * weighed  # type: ignore[no-any-return]
 
 
+@pytest.mark.slow
 def test_nfnet_expects_variances() -> None:
     """The expectation grows by 0.04 with each block, and the first block of a stage takes it back to 1."""
 

@@ -176,6 +176,7 @@ class PixelFPN(nn.Module):
         return F.interpolate(self.last(total), scale_factor=4.0, mode="bilinear", align_corners=True)
 
 
+@pytest.mark.slow
 def test_a_feature_pyramid_of_a_resnet_says_pixels() -> None:
     agree("graphs/fpn_resnet34", PixelFPN(16, 32), set={
         "input": [3, 64, 64], "depths": [1, 2, 1, 1], "classes": 3, "width": 16, "merged": 32,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import pytest
 import torch
 from torch import Tensor, nn
 from torchvision.models.resnet import Bottleneck, ResNet
@@ -85,6 +86,7 @@ class DETR(nn.Module):
         return self.classes(z), self.boxes(z)
 
 
+@pytest.mark.slow
 def test_detr_finds_objects_by_learned_queries() -> None:
     agree("vision/detr", DETR([1, 1, 1, 1], 16, 24, 4, 2, 5), variant="detr_r50", set={
         "input": [3, 64, 96], "depths": [1, 1, 1, 1], "width": 16, "hidden": 24, "heads": 4, "depth": 2, "objects": 5,
@@ -186,6 +188,7 @@ class PerceiverIO(nn.Module):
         return self.head(y[:, 0])  # type: ignore[no-any-return]
 
 
+@pytest.mark.slow
 def test_perceiver_io_looks_at_pixels_once_and_at_itself_again_and_again() -> None:
     agree("vision/perceiver_io", PerceiverIO(4, 6, 16, 2, 3, 4), set={
         "height": 9, "width": 5, "bands": 4, "latents": 6, "dim": 16, "depth": 2, "rounds": 3, "heads": 4, "classes": 7,

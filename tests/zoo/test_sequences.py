@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -77,6 +78,7 @@ class HiFiGAN(nn.Module):
         return self.last(F.leaky_relu(x)).tanh()  # type: ignore[no-any-return]
 
 
+@pytest.mark.slow
 def test_hifigan_adds_receptive_fields() -> None:
     pairs = [[1, 1], [3, 1], [5, 1]]
     theirs = HiFiGAN(16, [8, 8, 2, 2], [3, 7, 11], pairs)

@@ -38,6 +38,7 @@ class Sum(nn.Module):
         return x.relu().sum((2, 3))
 
 
+@pytest.mark.slow
 def test_sngans_discriminator_is_the_papers() -> None:
     w = 8
     theirs = nn.Sequential(

@@ -175,6 +175,7 @@ class Autoencoder(nn.Module):
         return self.decoder(mean), mean, logvar.clamp(-30, 20)
 
 
+@pytest.mark.slow
 def test_the_autoencoder_has_a_mean_and_a_variance() -> None:
     agree(VAE, Autoencoder(), set={"input": [3, 32, 32], "width": 8, "groups": GROUPS})
 

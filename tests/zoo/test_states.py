@@ -51,6 +51,7 @@ class Attentive(nn.Module):
         return self.head(self.join(torch.cat([weights @ memory, steps], 2)).tanh())  # type: ignore[no-any-return]
 
 
+@pytest.mark.slow
 def test_a_decoder_weighs_all_states_of_the_encoder() -> None:
     small = {"source_words": 70, "target_words": 50, "width": 12, "depth": 2}
     agree("seq2seq_attention", Attentive(70, 50, 12, 2), exact=False, set=small)

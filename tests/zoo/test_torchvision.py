@@ -69,6 +69,7 @@ def every_core() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALL)
 def test_a_small_network_of_each_family_computes_and_trains_as_torchvisions(name: str) -> None:
     assert proof.differences(name) == []

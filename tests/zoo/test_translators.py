@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -136,6 +137,7 @@ def test_the_transformer_has_sines_and_cosines_in_turns() -> None:
     agree("language/transformer", Transformer(40, 16, 2, 4, F.relu), variant="transformer_base", set=SIZES)
 
 
+@pytest.mark.slow
 def test_marian_has_sines_in_front_of_cosines_and_a_bias_of_its_scores() -> None:
     agree("language/transformer", Marian(40, 16, 2, 4, F.silu), variant="marian", set=SIZES)
 

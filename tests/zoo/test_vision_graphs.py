@@ -35,6 +35,7 @@ def agrees(name: str, make: Callable[[], nn.Module], params: int, **how: Any) ->
     return agree(f"graphs/{name}", theirs, set=SMALL[name], large=True, **how).shapes
 
 
+@pytest.mark.slow
 def test_retinanet_is_torchvisions() -> None:
     published, norms = 34_014_999, 53_120  # which are frozen there, and no parameters
     shapes = agrees("retinanet", RetinaNet, published + norms, reference="torchvision: retinanet_resnet50_fpn")
@@ -49,6 +50,7 @@ def test_ssd300_is_torchvisions() -> None:
     assert shapes == [(1, 8732, 91), (1, 8732, 4)]
 
 
+@pytest.mark.slow
 def test_yolov8n_is_the_published_one() -> None:
     *_, distances, scores = agrees("yolov8n", Yolov8n, 3_157_200)
     assert distances == (2, 4, 8 * 12 + 4 * 6 + 2 * 3)
@@ -57,6 +59,7 @@ def test_yolov8n_is_the_published_one() -> None:
     assert net.params - net.trainable_params == 16
 
 
+@pytest.mark.slow
 def test_res2net_is_the_papers() -> None:
     agrees("res2net", Res2Net50, 25_699_120)
 
@@ -66,9 +69,11 @@ def test_hrnet_is_the_papers() -> None:
     agrees("hrnet_w18", HRNetW18, 21_299_004)
 
 
+@pytest.mark.slow
 def test_slowfast_is_the_papers() -> None:
     agrees("slowfast", SlowFast, 34_480_216)
 
 
+@pytest.mark.slow
 def test_ddpm_is_the_papers() -> None:
     agrees("ddpm", DDPM, 35_746_307)

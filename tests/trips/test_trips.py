@@ -346,6 +346,24 @@ PARTS = {
         - {sequential: [Linear: 8, ReLU, {residual: [Linear: 8, Tanh]}], freeze: true}
         - Linear: 8
     """,
+    "numbers that are computed": """
+      input: [6, 8]
+      layers:
+        - Linear: 8
+        - as: x
+        - einsum: [[Buffer: {value: "[1 for t in range(6)]", persistent: false}], [Buffer: {value: "range(6)", persistent: false}]]
+          pattern: n i, n j -> n i j
+        - Triu: 1
+        - Scale: -1e9
+        - as: ahead
+        - Sinusoids: {positions: "range(6)", embed_dim: 8, persistent: false}
+        - Dropout: 0.1
+        - Linear: 8
+        - as: places
+        - attend: [[use: x], [use: x + places], [use: x]]
+          heads: 2
+          bias: [use: ahead]
+    """,
     "a frozen layer": """
       input: [8]
       layers:

@@ -55,7 +55,7 @@ def load(
     >>> netspec.load("specs/torchvision/resnet.yaml", "resnet18", {"classes": 100}).output_shape
     (100,)
     """
-    return load_offered(path, _offer(layers, plugins), variant, set, limits=limits)
+    return load_offered(path, offer_with(plugins, layers), variant, set, limits=limits)
 
 
 def load_offered(
@@ -95,9 +95,21 @@ def loads(
     _check_arguments(variant, set, limits)
     _want(text, "a text, the spec", str)
     _want(filename, "`filename` as a text, which messages show", str, os.PathLike)
-    terms = Terms(limits, _offer(layers, plugins))
+    return loads_offered(text, offer_with(plugins, layers), filename, variant, set, limits=limits)
+
+
+def loads_offered(
+    text: str,
+    offer: Offer,
+    filename: str = "<string>",
+    variant: str | None = None,
+    set: Mapping[str, Any] | None = None,  # as in `load`
+    *,
+    limits: Limits = _DEFAULT,
+) -> Net:
+    """Like `loads`, with the layers of plugins that are imported already."""
     source, problems = decode(text.encode("utf-8", "surrogatepass"), filename, limits)
-    return _compile(source, problems, stem_of(filename), variant, set or {}, terms).whole()
+    return _compile(source, problems, stem_of(filename), variant, set or {}, Terms(limits, offer)).whole()
 
 
 def check(
@@ -133,7 +145,7 @@ def check(
     []
     """
     _check_arguments(None, None, limits)
-    offer = _offer(layers, plugins)
+    offer = offer_with(plugins, layers)
     if text is None:
         source, problems = read(path, limits)
     else:
@@ -263,8 +275,12 @@ def _with_mends(
     return answered(source, Found(*first, clues), anew, recheck, conditions)
 
 
-def _offer(layers: Iterable[type[Layer]], plugins: Iterable[str | type[Arguments]]) -> Offer:
-    """What netspec has, and these."""
+def offer_with(plugins: Iterable[str | type[Arguments]] = (), layers: Iterable[type[Layer]] = ()) -> Offer:
+    """What netspec has, and these.
+
+    Raises:
+        PluginError: one cannot be imported, or is wrong.
+    """
     given, named = tuple(layers), (plugins,) if isinstance(plugins, str) else tuple(plugins)
     if not (given or named):
         return OWN

@@ -129,7 +129,7 @@ def test_every_command_that_reads_a_spec_or_explains_layers_has_the_option() -> 
     commands = {name: import_module(module_of(name)).command for name in COMMANDS}
     have = {name for name, made in commands.items() if any("--plugin" in option.opts for option in made.params)}
     behind = {"launch"}  # it takes the options of `train` behind `--`, this among them
-    assert set(COMMANDS) - have - behind == {"new", "doctor", "import", "format"}
+    assert set(COMMANDS) - have - behind == {"new", "doctor", "format"}
 
 
 def test_a_plugin_is_found_in_the_current_directory_and_may_be_repeated(here: Path) -> None:

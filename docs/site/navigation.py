@@ -44,6 +44,7 @@ SECTIONS: Final = (
             Entry("tutorial", "An hour with LeNet and AlexNet; also as a notebook."),
             Entry("language", "The whole language on one page, every example a spec that compiles."),
             Entry("plugins", "Layers of one's own, from a file beside the spec or an installed package."),
+            Entry("importing", "The spec of a network that is there: a PyTorch module, ONNX, Keras, Hugging Face."),
             Entry("training", "One's own data, loss, metrics and callbacks; a run as an object."),
             Entry("machines", "Several processes and machines: torchrun, nets that do not fit, SLURM, SkyPilot, Ray."),
             Entry("serving", "A trained run as ONNX or a program of torch.export, its preprocessing inside."),

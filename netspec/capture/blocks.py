@@ -11,11 +11,10 @@ from typing import Any, Final, cast
 from netspec.capture.formulas import Columns, formulas
 from netspec.capture.graph import Traced
 from netspec.capture.items import BRANCH, PlacedItem, all_of, leaves_of
-from netspec.capture.layers import layer_class
+from netspec.capture.layers import is_known, layer_class
 from netspec.capture.written import ExpressionText
 from netspec.emit.naming import FreeNames
 from netspec.language.reserved import RESERVED, reserved
-from netspec.layers import MODULE_OF
 
 Where = tuple[PlacedItem, str, int | None]
 """A number in a block: its item, the argument, and its place in a list of them."""
@@ -293,7 +292,7 @@ def _unit(item: PlacedItem) -> str:
 def _default(where: Where) -> Any:
     """The default of an argument of a layer."""
     item, name, at = where
-    if item.word not in MODULE_OF or at is not None:
+    if not is_known(item.word) or at is not None:
         return MISSING
     found = layer_class(item.word).model_fields.get(name)
     return MISSING if found is None or found.is_required() else found.default

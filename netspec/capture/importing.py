@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import islice
 from typing import Final, NamedTuple
 
 from torch import Tensor, nn
 
+from netspec.arguments import Arguments
 from netspec.capture.attention import fused, unread
 from netspec.capture.blocks import BlockFound, with_blocks
 from netspec.capture.calls import CALLS
@@ -24,6 +25,7 @@ from netspec.capture.growing import grown
 from netspec.capture.heads import own_output, set_aside, with_heads
 from netspec.capture.housing import housed, unhoused
 from netspec.capture.items import PlacedItem, layers_of, spliced
+from netspec.capture.layers import offered, offering, plugins_of
 from netspec.capture.lowering import Lowering
 from netspec.capture.modes import freeze
 from netspec.capture.order import chained
@@ -41,7 +43,7 @@ from netspec.capture.ties import tie
 from netspec.capture.unused import Unkept, and_more, other_names_note, unkept, unused_note, unused_parts, with_unused
 from netspec.capture.wide import wide_numbers
 from netspec.capture.written import lines, source_of
-from netspec.compiler import loads
+from netspec.compiler import loads_offered, offer_with
 from netspec.errors import SpecError
 from netspec.net import Net
 from netspec.writing import written
@@ -104,7 +106,12 @@ def in_order(items: list[PlacedItem]) -> list[PlacedItem]:
 
 
 def from_torch(
-    module: nn.Module, *example: Tensor, name: str | None = None, is_flat: bool = False, is_verified: bool = True
+    module: nn.Module,
+    *example: Tensor,
+    name: str | None = None,
+    is_flat: bool = False,
+    is_verified: bool = True,
+    plugins: Iterable[str | type[Arguments]] = (),
 ) -> FromTorch:
     """The spec of the network that a module is, proven to be the same.
 
@@ -116,9 +123,11 @@ def from_torch(
         name: of the network; that of the module's class if left out.
         is_flat: say everything once, without blocks and loops.
         is_verified: hold the spec against the module, on other batches and in training mode.
+        plugins: names of plugins, or classes of layers: modules of the classes that their layers build are such layers.
 
     Raises:
         NotCaptured: the module does what a spec cannot say, or the spec differs from it.
+        PluginError: a plugin cannot be imported, or its code fails.
 
     >>> from torch import nn, zeros
     >>> spec = netspec.from_torch(nn.Sequential(nn.Flatten(), nn.Linear(784, 10)), zeros(2, 1, 28, 28))
@@ -131,6 +140,13 @@ def from_torch(
       - Flatten
       - Linear: 10
     """
+    with offering(offer_with(plugins)):
+        return _from_torch(module, example, name, is_flat=is_flat, is_verified=is_verified)
+
+
+def _from_torch(
+    module: nn.Module, example: Sequence[Tensor], name: str | None, *, is_flat: bool, is_verified: bool
+) -> FromTorch:
     title = re.sub(r"\W+", "_", name or type(module).__name__.lower()).strip("_") or "network"
     module = prepared(module, example)
     if not is_verified:
@@ -171,7 +187,7 @@ def _written_once(module: nn.Module, example: Sequence[Tensor], title: str, *, i
     if not is_flat:
         try:
             written = structured(run(module, example, 2, training=False), title)
-            key_map(loads(written.text), written.layers)
+            key_map(loads_offered(written.text, offered()), written.layers)
         except (NotCaptured, SpecError, Unproven):
             pass
         else:
@@ -182,7 +198,7 @@ def _written_once(module: nn.Module, example: Sequence[Tensor], title: str, *, i
 def _unproven(module: nn.Module, written: WrittenTrace) -> FromTorch:
     """The spec of one run in eval mode, which nothing was held against."""
     try:
-        net = loads(written.text)
+        net = loads_offered(written.text, offered())
         keys = key_map(net, written.layers)
     except (SpecError, Unproven) as error:
         raise NotCaptured(f"the spec of this module would not compile:\n{error}") from None
@@ -194,7 +210,7 @@ def _unproven(module: nn.Module, written: WrittenTrace) -> FromTorch:
 def _imported(module: nn.Module, written: WrittenTrace, net: Net, keys: dict[str, str], rest: Unkept) -> FromTorch:
     """What was written, before it is held against the module, with notes on what of that it has not."""
     parts = unused_parts(module.state_dict(), rest.unused)
-    text, left_out = with_unused(written.text, parts), written.left_out | rest.tied.keys()
+    text, left_out = with_unused(written.text, parts), written.left_out.union(rest.tied)
     notes = (*other_names_note(rest.tied), *unused_note(parts))
     return FromTorch(text, keys, net, None, (), notes, written.blocks, left_out, rest.unused)
 
@@ -202,7 +218,7 @@ def _imported(module: nn.Module, written: WrittenTrace, net: Net, keys: dict[str
 def _proven(module: nn.Module, example: Sequence[Tensor], written: WrittenTrace) -> FromTorch:
     """The spec that is written, held against the module."""
     try:
-        net = loads(written.text)
+        net = loads_offered(written.text, offered())
     except SpecError as error:
         raise NotCaptured(f"the spec of this module would not compile:\n{error}") from None
     try:
@@ -325,7 +341,9 @@ def _written(
     trace: Trace, name: str, items: list[PlacedItem], lowering: Lowering, blocks: Sequence[BlockFound], *, is_flat: bool
 ) -> WrittenTrace:
     outputs = [lowering.find(value) for value in trace.root.outputs if value not in trace.heads]
-    text = ["netspec: 1", f"name: {name}", f"input: {_input(trace)}", ""]
+    named = plugins_of({item.word for item in layers_of(items)})
+    known = [f"plugins: [{', '.join(named)}]"] if named else []
+    text = ["netspec: 1", f"name: {name}", *known, f"input: {_input(trace)}", ""]
     folding = None if is_flat else Folding({block.name: block.given for block in blocks})
     parts = [line for block in blocks for line in _block(block, folding)]
     names = BodyNames({value: value.key for value in trace.inputs} if len(trace.inputs) > 1 else {})
@@ -379,12 +397,15 @@ def _block(block: BlockFound, folding: Folding | None) -> list[str]:
     return [f"{head}  # {source}" if source else head, *lines(items, names.names, "    ", folding), ""]
 
 
+_MENDS: Final = "a part that is a module of its own may be a layer of yours, by a plugin: `netspec explain plugins`"
+
+
 def _refusal(refused: Sequence[tuple[Place | None, str]]) -> str:
     """All that has no form, each once, in the order of the source."""
     places = (f"{place}: " if place is not None else "" for place, _ in refused)
     told = list(dict.fromkeys(f"  {place}{reason}" for place, (_, reason) in zip(places, refused, strict=True)))
     more = [f"  … and {len(told) - 12} more"] if len(told) > 12 else []
-    return "\n".join(["a spec cannot say what this module does:", *told[:12], *more])
+    return "\n".join(["a spec cannot say what this module does:", *told[:12], *more, _MENDS])
 
 
 def _input(trace: Trace) -> str:

@@ -17,8 +17,8 @@ from netspec.capture.items import PlacedItem, made
 from netspec.capture.lifted import lift, lifted_value, moved_once
 from netspec.capture.lookups import ChosenPlaces, followed, looked_up
 from netspec.capture.modes import draws, in_eval, keeps_statistics
-from netspec.capture.parametrized import parametrized
 from netspec.capture.own import own_buffers
+from netspec.capture.parametrized import parametrized
 from netspec.capture.positions import position_free
 from netspec.capture.slices import called, layer_of_slices
 from netspec.layers.base import Layer

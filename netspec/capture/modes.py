@@ -11,9 +11,8 @@ from torch import nn
 
 from netspec.capture.graph import NotCaptured
 from netspec.capture.items import BRANCH, PlacedItem, is_numbered, leaves_of
-from netspec.capture.layers import layer_class
+from netspec.capture.layers import is_known, layer_class
 from netspec.capture.users import passing, users_own
-from netspec.layers import MODULE_OF
 from netspec.layers.base import Layer
 
 
@@ -165,4 +164,4 @@ def _may_train(item: PlacedItem) -> bool:
     """Whether it is a layer that has parameters in a spec, and here is given some."""
     if not item.keys:
         return False
-    return item.word not in MODULE_OF or layer_class(item.word).parameters is not Layer.parameters
+    return not is_known(item.word) or layer_class(item.word).parameters is not Layer.parameters

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from torch import nn
 
@@ -40,7 +41,8 @@ def original(kind: type[nn.Module]) -> type[nn.Module]:
 
 def own_buffers(module: nn.Module) -> frozenset[str]:
     """The keys of the buffers of netspec's own modules in a module, saved or not."""
-    found = [(path, part) for path, part in module.named_modules() if _is_own(original(type(part)))]
+    every = cast("Iterable[tuple[str, nn.Module]]", module.named_modules())
+    found = [(path, part) for path, part in every if _is_own(original(type(part)))]
     return frozenset(f"{path}.{name}" for path, part in found for name, _ in part.named_buffers(recurse=False))
 
 

@@ -221,10 +221,9 @@ def _gives_family(word: str) -> bool:
 
 
 def _layer(word: str) -> type[Layer] | None:
-    from netspec.capture.layers import layer_class
-    from netspec.layers import MODULE_OF
+    from netspec.capture.layers import is_known, layer_class
 
-    return layer_class(word) if word in MODULE_OF else None
+    return layer_class(word) if is_known(word) else None
 
 
 def _beside(item: PlacedItem, names: Names) -> Iterator[str]:

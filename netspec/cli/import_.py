@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from netspec.capture.sources import ModuleSource, module_source, names_in, told_names
+from netspec.cli.common import plugin_option
 from netspec.cli.files import WEIGHTS, check_target, is_read, refuse_weights, weights_beside, write_atomic
 from netspec.cli.graphs import GRAPHS, import_graph
 from netspec.cli.modules import ImportOptions, imported_module, told_of_proof
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     help="Of a module, a text or an ONNX file: one example's sizes, `3,224,224`, or `16,int64`; once for each input.",
 )  # fmt: skip
 @click.option("--flat", is_flag=True, help="Of a module, an ONNX file or a .pt2: say everything once.")
+@plugin_option
 @click.option("--unverified", is_flag=True, help="Of the same: write what one run in eval mode did, without the proof.")
 def command(
     source: str, output: str | None, force: bool, inputs: tuple[str, ...], flat: bool, unverified: bool

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from netspec.capture.sources import ModuleSource, check_there, module_source
+from netspec.cli.common import plugin_names
 from netspec.diagnostics import MissingExtra
 from netspec.extras import install
 
@@ -58,7 +59,10 @@ def imported_module(source: ModuleSource, options: ImportOptions, name: str | No
         made = module_from(source)
         title = name or source.rest.partition("(")[0].rpartition(".")[2]
         given = example(made, options.inputs)
-        found = from_torch(made, *given.tensors, name=title, is_flat=options.is_flat, is_verified=options.is_verified)
+        found = from_torch(
+            made, *given.tensors, name=title, is_flat=options.is_flat, is_verified=options.is_verified,
+            plugins=plugin_names(),
+        )  # fmt: skip
     if given.guess:
         click.echo(f"note: {given.guess}; `--input` says another", err=True)
     return ImportedModule(found, given.guess)
@@ -72,10 +76,9 @@ def told_of_proof(found: FromTorch, what: str = "module") -> None:
         what: it was held against.
     """
     if found.difference is not None:
+        near = f"within {found.difference:.0e} of the largest value" if found.difference else "to the bit"
         click.echo(
-            f"equal to the {what} in outputs and gradients, {', '.join(found.proven)}: within {found.difference:.0e} "
-            "of the largest value, in 64 bits",
-            err=True,
+            f"equal to the {what} in outputs and gradients, {', '.join(found.proven)}: {near}, in 64 bits", err=True
         )
     for note in found.notes:
         click.echo(f"note: {note}", err=True)

@@ -351,7 +351,9 @@ PARTS = {
       layers:
         - Linear: 8
         - as: x
-        - einsum: [[Buffer: {value: "[1 for t in range(6)]", persistent: false}], [Buffer: {value: "range(6)", persistent: false}]]
+        - einsum:
+            - [Buffer: {value: "[1 for t in range(6)]", persistent: false}]
+            - [Buffer: {value: "range(6)", persistent: false}]
           pattern: n i, n j -> n i j
         - Triu: 1
         - Scale: -1e9

@@ -1,0 +1,44 @@
+"""docs/importing.md, followed word by word."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch  # noqa: F401  # what its commands need
+
+from netspec.cli.import_ import command
+from tests.followed import Page, run
+
+PAGE = Page("importing")
+SPEC = next(text for _, kind, text in PAGE.blocks if kind == "yaml")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    return PAGE.write(tmp_path)
+
+
+def test_the_page_has_what_is_followed_here() -> None:
+    assert list(PAGE.files) == ["net.py"]
+    assert len(PAGE.commands) == 2 and len(PAGE.programs) == 1 and len(PAGE.printed) == 1
+
+
+@pytest.mark.slow
+def test_the_module_is_the_spec_of_the_page_and_its_weights_load(place: Path) -> None:
+    shown, wrote = (run(place, "-m", *line.split(), torch=True) for line in PAGE.commands)
+    assert shown.stdout == SPEC
+    assert wrote.stderr == PAGE.printed[0]
+    assert (place / "net.yaml").read_text() == SPEC.replace("name: Net", "name: net")
+    program = run(place, "-c", PAGE.programs[0], torch=True)
+    assert program.returncode == 0, program.stderr
+    assert program.stdout == "77930 True ()\n"
+    for words in (("summary", "net.py:Net"), ("compare", "net.py:Net", "net.yaml")):
+        done = run(place, "-m", "netspec", *words, "--input", "3,32,32", torch=True)
+        assert done.returncode == 0, done.stderr
+    assert "The layers are the same, one by one.\n" in done.stdout
+
+
+def test_the_page_names_every_option() -> None:
+    options = {o for p in command.params for o in p.opts if o.startswith("--")}
+    assert {option for option in options - {"--output", "--force"} if option not in PAGE.text} == set()

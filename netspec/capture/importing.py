@@ -18,6 +18,7 @@ from netspec.capture.combining import combined
 from netspec.capture.comparing import Compared, compared
 from netspec.capture.constants import settle
 from netspec.capture.folding import Folding
+from netspec.capture.forms import Form
 from netspec.capture.functions import HANDLERS
 from netspec.capture.graph import NotCaptured, Place, Trace, Traced
 from netspec.capture.growing import grown
@@ -288,7 +289,8 @@ def _items(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
     heads = {lowering.find(value): i for value, i in trace.heads.items()}
 
     def shape_of(value: Traced) -> tuple[int, ...]:
-        return lowering.form(value).shape(value.shape, trace.batch)
+        known = lowering.forms.get(value) or lowering.forms.get(lowering.find(value)) or Form()  # of items' own: plain
+        return known.shape(value.shape, trace.batch)
 
     normalised(items, outputs, shape_of)
     fused(items, outputs, shape_of)

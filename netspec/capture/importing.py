@@ -35,6 +35,7 @@ from netspec.capture.rotary import turned
 from netspec.capture.runs import run
 from netspec.capture.schedule import JOINS, BodyNames
 from netspec.capture.shape import shaped, share
+from netspec.capture.shown import with_shown_keys
 from netspec.capture.slices import joined
 from netspec.capture.terms import with_terms
 from netspec.capture.ties import tie
@@ -133,6 +134,7 @@ def from_torch(
     """
     title = re.sub(r"\W+", "_", name or type(module).__name__.lower()).strip("_") or "network"
     module = prepared(module, example)
+    example = tuple(with_shown_keys(module, example))
     if not is_verified:
         return _unproven(module, _written_once(module, example, title, is_flat=is_flat))
     eval_mode = flat(run(module, example, 2, training=False), title)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import islice
@@ -20,6 +19,7 @@ from netspec.capture.constants import settle
 from netspec.capture.folding import Folding
 from netspec.capture.forms import Form
 from netspec.capture.functions import HANDLERS
+from netspec.capture.given import check_given, title_of, usual_torch
 from netspec.capture.graph import NotCaptured, Place, Trace, Traced
 from netspec.capture.growing import grown
 from netspec.capture.heads import own_output, set_aside, with_heads
@@ -120,6 +120,7 @@ def from_torch(
 
     Raises:
         NotCaptured: the module does what a spec cannot say, or the spec differs from it.
+        UsageError: an argument is no tensor with a batch.
 
     >>> from torch import nn, zeros
     >>> spec = netspec.from_torch(nn.Sequential(nn.Flatten(), nn.Linear(784, 10)), zeros(2, 1, 28, 28))
@@ -132,9 +133,14 @@ def from_torch(
       - Flatten
       - Linear: 10
     """
-    title = re.sub(r"\W+", "_", name or type(module).__name__.lower()).strip("_") or "network"
-    module = prepared(module, example)
-    example = tuple(with_shown_keys(module, example))
+    check_given(module, example)
+    title = title_of(name or type(module).__name__.lower())
+    with usual_torch():
+        module = prepared(module, example)
+        return _spec_of(module, with_shown_keys(module, example), title, is_flat, is_verified)
+
+
+def _spec_of(module: nn.Module, example: Sequence[Tensor], title: str, is_flat: bool, is_verified: bool) -> FromTorch:
     if not is_verified:
         return _unproven(module, _written_once(module, example, title, is_flat=is_flat))
     eval_mode = flat(run(module, example, 2, training=False), title)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -54,11 +55,15 @@ def title_of(name: str) -> str:
 
 @contextmanager
 def usual_torch() -> Generator[None]:
-    """With gradients, and with tensors that are made on the CPU, floats with 32 bits."""
+    """With gradients, and with tensors that are made on the CPU, floats with 32 bits. What is drawn in here does not
+    change what is drawn afterwards."""
     dtype, is_away = torch.get_default_dtype(), torch.get_default_device().type != "cpu"
+    drawn, drawn_by_torch = random.getstate(), torch.get_rng_state()
     torch.set_default_dtype(torch.float32)
     try:
         with torch.inference_mode(False), torch.enable_grad(), torch.device("cpu") if is_away else nullcontext():
             yield
     finally:
         torch.set_default_dtype(dtype)
+        random.setstate(drawn)
+        torch.set_rng_state(drawn_by_torch)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import random
 from typing import Any
 
 import pytest
@@ -81,3 +83,38 @@ def test_the_state_of_torch_around_it_does_not_matter_and_stays() -> None:
 
 def test_any_name_becomes_one_that_a_spec_may_have() -> None:
     assert from_torch(_net(), torch.zeros(2, 8), name="äb c/../d" * 20).net.name.startswith("b_c_d_b")
+
+
+class _Counting(nn.Module):
+    """Counts its runs, keeps what it computed, and draws by Python's numbers, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.norm = nn.Linear(8, 4), nn.BatchNorm1d(4)
+        self.runs, self.kept = 0, None
+        self.seen: list[torch.Size] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.runs += 1 + int(random.random())
+        self.seen.append(x.shape)
+        self.kept = self.norm(self.a(x))
+        return torch.dropout(self.kept, 0.5, self.training)
+
+
+@pytest.mark.parametrize("is_verified", [True, False])
+def test_a_module_and_what_is_drawn_stay_as_they_are(is_verified: bool) -> None:
+    module = _Counting()
+    module.norm.eval()
+    module.a.bias.requires_grad_(False)
+    random.seed(3)
+    torch.manual_seed(3)
+    state, attributes = copy.deepcopy(module.state_dict()), [dict(vars(part)) for part in module.modules()]
+    from_torch(module, torch.zeros(2, 8), is_verified=is_verified)
+    assert [dict(vars(part)) for part in module.modules()] == attributes
+    assert (module.runs, module.kept, module.seen) == (0, None, [])
+    assert all(torch.equal(state[key], value) for key, value in module.state_dict().items())
+    assert [value.requires_grad for value in module.parameters()] == [True, False, True, True]
+    drawn = random.random(), torch.rand(1).item()
+    random.seed(3)
+    torch.manual_seed(3)
+    assert drawn == (random.random(), torch.rand(1).item())

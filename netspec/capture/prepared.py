@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from typing import Final
 
@@ -10,10 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
+from netspec.capture.copying import copied
 from netspec.capture.graph import NotCaptured
 from netspec.capture.ties import check_memory
 from netspec.capture.trace import named_modules
-from netspec.capture.users import passing, told, users_own
+from netspec.capture.users import passing, users_own
 
 
 def check_followed(module: nn.Module) -> None:
@@ -52,20 +52,12 @@ def prepared(module: nn.Module, example: Sequence[Tensor]) -> nn.Module:
             "the module was made in `torch.inference_mode`, in which nothing is followed: make it outside"
         )
     if any(value.dtype in _OTHER_FLOATS for value in _tensors(module)):
-        module = _copied(module, "to be run with 32 bits").float()
+        module = copied(module, "the module cannot be copied to be run with 32 bits: {}").float()
     check_memory(module)
     return module
 
 
 _OTHER_FLOATS: Final = (torch.float16, torch.bfloat16, torch.float64)
-
-
-@passing
-def _copied(module: nn.Module, why: str) -> nn.Module:
-    try:
-        return copy.deepcopy(module)
-    except Exception as error:  # whatever the parts of a user's module raise
-        raise NotCaptured(f"the module cannot be copied {why}: {told(error)}") from error
 
 
 def _tensors(module: nn.Module) -> list[Tensor]:
@@ -75,7 +67,7 @@ def _tensors(module: nn.Module) -> list[Tensor]:
 @passing
 def _initialised(module: nn.Module, example: Sequence[Tensor]) -> nn.Module:
     """A copy whose lazy layers have their sizes."""
-    module = _copied(module, "to give its lazy layers their sizes")
+    module = copied(module, "the module has lazy layers, and cannot be copied to give them sizes: {}")
     mode = module.training
     with torch.no_grad(), users_own("the module, whose lazy layers are given their sizes,"):
         module.eval()(*example)

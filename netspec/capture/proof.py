@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from types import CellType, FunctionType
 from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from netspec.capture.graph import NotCaptured
+from netspec.capture.copying import copied
 from netspec.capture.items import PlacedItem
 from netspec.capture.layers import dropped_share
 from netspec.capture.modes import set_mode
 from netspec.capture.precision import in_64_bits
 from netspec.capture.shape import identity
 from netspec.capture.trace import named_modules
-from netspec.capture.users import passing, told, users_own
+from netspec.capture.users import passing, users_own
 from netspec.net import Net
 from netspec.torch.build import build
 
@@ -234,37 +232,6 @@ class _RunResult(NamedTuple):
     """The gradients of the inputs."""
     weights: dict[str, Tensor]
     """Those of the parameters."""
-
-
-def copied(module: nn.Module) -> nn.Module:
-    """A copy of a module, in which nothing is what the module has.
-
-    Raises:
-        NotCaptured: it cannot be copied.
-    """
-    try:
-        memo: dict[int, Any] = {}
-        copied = copy.deepcopy(module, memo)
-    except Exception as error:  # whatever the parts of a user's module raise
-        raise NotCaptured(
-            f"the module cannot be copied, which the proof needs: {told(error)}; `--unverified`, from Python "
-            "`is_verified=False`, writes the spec without the proof"
-        ) from error
-    for part, twin in zip(module.modules(), copied.modules(), strict=True):
-        for name in (
-            vars(twin).keys() - vars(part).keys()
-        ):  # a copied decoder layer of torch's has `relu` before its unit
-            vars(twin).pop(name)
-        for name, value in vars(twin).items():
-            if isinstance(value, FunctionType) and value.__closure__ is not None:
-                vars(twin)[name] = _closed_over(value, value.__closure__, memo)
-    return copied
-
-
-def _closed_over(function: FunctionType, cells: tuple[CellType, ...], memo: Mapping[int, Any]) -> FunctionType:
-    """A function that a module has made, with the copies of what it reads: `self.f = lambda x: parts.act(x)`."""
-    found = tuple(CellType(memo.get(id(cell.cell_contents), cell.cell_contents)) for cell in cells)
-    return FunctionType(function.__code__, function.__globals__, function.__name__, function.__defaults__, found)
 
 
 def _parameters(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from torch import Tensor, nn
 
+from netspec.capture.copying import copied
 from netspec.capture.graph import NotCaptured, Trace
 from netspec.capture.items import PlacedItem, layers_of
 from netspec.capture.precision import in_64_bits
-from netspec.capture.proof import ROUNDED, WideNumbers, WideTable, copied, kept_numbers, placed
+from netspec.capture.proof import ROUNDED, WideNumbers, WideTable, kept_numbers, placed
 from netspec.capture.rotary import angles_of, uncertain
 from netspec.capture.runs import run
 from netspec.net import Net

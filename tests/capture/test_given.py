@@ -91,14 +91,16 @@ class _Counting(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.a, self.norm = nn.Linear(8, 4), nn.BatchNorm1d(4)
-        self.runs, self.kept = 0, None
+        self.runs = 0
+        self.kept: Tensor | None = None
         self.seen: list[torch.Size] = []
+        self.all: list[Tensor | None] = []
 
     def forward(self, x: Tensor) -> Tensor:
         self.runs += 1 + int(random.random())
         self.seen.append(x.shape)
-        self.kept = self.norm(self.a(x))
-        return torch.dropout(self.kept, 0.5, self.training)
+        y = self.kept = self.norm(self.a(x))
+        return torch.dropout(y, 0.5, self.training)
 
 
 @pytest.mark.parametrize("is_verified", [True, False])
@@ -107,7 +109,7 @@ def test_a_module_and_what_is_drawn_stay_as_they_are(is_verified: bool) -> None:
     module.norm.eval()
     module.a.bias.requires_grad_(False)
     random.seed(3)
-    torch.manual_seed(3)
+    torch.default_generator.manual_seed(3)
     state, attributes = copy.deepcopy(module.state_dict()), [dict(vars(part)) for part in module.modules()]
     from_torch(module, torch.zeros(2, 8), is_verified=is_verified)
     assert [dict(vars(part)) for part in module.modules()] == attributes
@@ -116,5 +118,14 @@ def test_a_module_and_what_is_drawn_stay_as_they_are(is_verified: bool) -> None:
     assert [value.requires_grad for value in module.parameters()] == [True, False, True, True]
     drawn = random.random(), torch.rand(1).item()
     random.seed(3)
-    torch.manual_seed(3)
+    torch.default_generator.manual_seed(3)
     assert drawn == (random.random(), torch.rand(1).item())
+
+
+def test_what_a_module_has_computed_with_gradients_and_keeps_hinders_no_copy() -> None:
+    """Torch copies no such tensors: those of a step of training, kept in an attribute, a list or a buffer."""
+    module = _Counting()
+    module(torch.zeros(2, 8))
+    module.register_buffer("last", module.kept, persistent=False)
+    module.all = [module.kept]
+    assert from_torch(module, torch.zeros(2, 8)).keeps_keys

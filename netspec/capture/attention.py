@@ -35,6 +35,11 @@ class _Operand(NamedTuple):
     """Whether its heads are an axis; else they stand side by side."""
     gone: list[PlacedItem]
     """What cut them, which is not needed then."""
+    cut: Traced | None = None
+    """Where its heads stand side by side, the value in which they are an axis in front of the positions, if there is
+    one."""
+    new: tuple[PlacedItem, ...] = ()
+    """What gives the value, if nothing does yet."""
 
 
 @dataclass
@@ -110,9 +115,16 @@ class _Pass:
         maker = self.maker(value)
         if maker is not None and maker.takes is not None and _comes_from(maker, roles):
             gone = [maker] if self.counts[value] == 1 else []
-            return _Operand(maker.takes, is_cut=False, gone=gone)
+            return _Operand(maker.takes, False, gone, value if list(roles) == ["h", "l", "d"] else None)
         if maker is not None and maker.takes is not None and self.counts[value] == 1 and _is_turned(maker, roles):
             return _Operand(maker.takes, is_cut="h" in roles, gone=[maker])
+        if (
+            maker is not None
+            and maker.word == "Rearrange"
+            and self.counts[value] == 1
+            and list(roles[-2:]) == ["d", "l"]
+        ):
+            return _straightened(made(self.shape_of(value), value), maker, is_cut="h" in roles)
         if list(roles) not in (["h", "l", "d"], ["l", "d"]):
             raise _No
         return _Operand(value, is_cut="h" in roles, gone=[])
@@ -224,9 +236,8 @@ class _OfSteps(_Pass):
         product = next(item for item in found.gone if item.word == "einsum" and item is not last)
         scores, given = self.shape_of(product.gives[0]), last.gives[0]
         heads = scores[1] if len(scores) == 4 else 1
-        cut = {part.is_cut for part in parts}
-        if heads > 1 and len(cut) > 1:
-            raise _No
+        if heads > 1 and any(part.is_cut for part in parts):
+            parts = [_with_heads_cut(part) for part in parts]
         options: dict[str, Any] = {"heads": heads} if len(scores) == 4 and not parts[0].is_cut else {}
         buffers = self._mask(found, options, scores)
         if found.bias is not None:
@@ -241,7 +252,8 @@ class _OfSteps(_Pass):
             "attend", None, (gives,), branches=tuple(part.value for part in parts), options=options, place=last.place
         )
         at = self.items.index(last)
-        self.items[at : at + 1] = [*buffers, item, *behind]
+        new = [each for part in parts for each in part.new]
+        self.items[at : at + 1] = [*buffers, *new, item, *behind]
         self.items[:] = [each for each in self.items if each not in gone]
 
     def _behind(self, given: Traced, roles: list[str], gone: set[PlacedItem]) -> tuple[Traced, list[PlacedItem]]:
@@ -270,6 +282,26 @@ class _OfSteps(_Pass):
 
 
 # ---- patterns
+
+
+def _with_heads_cut(operand: _Operand) -> _Operand:
+    """An operand beside others whose heads are an axis, since they were turned or normalised head by head."""
+    if operand.is_cut:
+        return operand
+    if operand.cut is None:
+        raise _No
+    return _Operand(operand.cut, is_cut=True, gone=[])
+
+
+def _straightened(value: Traced, maker: PlacedItem, *, is_cut: bool) -> _Operand:
+    """A key whose positions are its last axis, as its `Rearrange` gives it without that turn."""
+    left, _, right = str(maker.arguments["pattern"]).partition("->")
+    *front, vector, positions = re.findall(r"\([^)]*\)|\S+", right)
+    *sizes, width, length = value.shape
+    straight = made((*sizes, length, width), value)
+    arguments = {**maker.arguments, "pattern": f"{left}-> {' '.join((*front, positions, vector))}"}
+    item = PlacedItem("Rearrange", maker.takes, (straight,), arguments, place=maker.place)
+    return _Operand(straight, is_cut, gone=[maker], new=(item,))
 
 
 def _axes(product: PlacedItem) -> _Product:

@@ -155,7 +155,9 @@ def _one(text: str, module: nn.Module) -> Tensor:
     if not all(size.isdecimal() and int(size) > 0 for size in sizes):
         raise UsageError(f"`--input {text}`: sizes of one example, without the batch, as in `3,224,224` or `16,int64`")
     shape = (2, *map(int, sizes))
-    if dtype in (torch.int64, torch.bool):
+    if dtype == torch.bool:
+        return torch.zeros(shape, dtype=dtype)
+    if dtype == torch.int64:
         tables = [part.num_embeddings for part in module.modules() if isinstance(part, nn.Embedding)]
-        return torch.randint(0, min(tables, default=2) if dtype is torch.int64 else 2, shape).to(dtype)
+        return torch.randint(0, min(tables, default=2), shape)
     return torch.randn(shape)

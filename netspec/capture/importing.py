@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import islice
@@ -19,7 +18,9 @@ from netspec.capture.combining import combined
 from netspec.capture.comparing import compared
 from netspec.capture.constants import settle
 from netspec.capture.folding import Folding
+from netspec.capture.forms import Form
 from netspec.capture.functions import HANDLERS
+from netspec.capture.given import check_given, title_of, usual_torch
 from netspec.capture.graph import NotCaptured, Place, Trace, Traced
 from netspec.capture.growing import grown
 from netspec.capture.heads import own_output, set_aside, with_heads
@@ -37,6 +38,7 @@ from netspec.capture.rotary import turned
 from netspec.capture.runs import run
 from netspec.capture.schedule import JOINS, BodyNames
 from netspec.capture.shape import shaped, share
+from netspec.capture.shown import with_shown_keys
 from netspec.capture.slices import joined
 from netspec.capture.terms import with_terms
 from netspec.capture.ties import tie
@@ -128,6 +130,7 @@ def from_torch(
     Raises:
         NotCaptured: the module does what a spec cannot say, or the spec differs from it.
         PluginError: a plugin cannot be imported, or its code fails.
+        UsageError: an argument is no tensor with a batch.
 
     >>> from torch import nn, zeros
     >>> spec = netspec.from_torch(nn.Sequential(nn.Flatten(), nn.Linear(784, 10)), zeros(2, 1, 28, 28))
@@ -140,15 +143,14 @@ def from_torch(
       - Flatten
       - Linear: 10
     """
-    with offering(offer_with(plugins)):
-        return _from_torch(module, example, name, is_flat=is_flat, is_verified=is_verified)
+    check_given(module, example)
+    title = title_of(name or type(module).__name__.lower())
+    with usual_torch(), offering(offer_with(plugins)):
+        module = prepared(module, example)
+        return _spec_of(module, with_shown_keys(module, example), title, is_flat, is_verified)
 
 
-def _from_torch(
-    module: nn.Module, example: Sequence[Tensor], name: str | None, *, is_flat: bool, is_verified: bool
-) -> FromTorch:
-    title = re.sub(r"\W+", "_", name or type(module).__name__.lower()).strip("_") or "network"
-    module = prepared(module, example)
+def _spec_of(module: nn.Module, example: Sequence[Tensor], title: str, is_flat: bool, is_verified: bool) -> FromTorch:
     if not is_verified:
         return _unproven(module, _written_once(module, example, title, is_flat=is_flat))
     eval_mode = flat(run(module, example, 2, training=False), title)
@@ -310,7 +312,8 @@ def _items(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
     heads = {lowering.find(value): i for value, i in trace.heads.items()}
 
     def shape_of(value: Traced) -> tuple[int, ...]:
-        return lowering.form(value).shape(value.shape, trace.batch)
+        known = lowering.forms.get(value) or lowering.forms.get(lowering.find(value)) or Form()  # of items' own: plain
+        return known.shape(value.shape, trace.batch)
 
     once(items, outputs)
     normalised(items, outputs, shape_of)

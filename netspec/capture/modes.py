@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections import OrderedDict
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
@@ -54,20 +56,31 @@ def modes_of(module: nn.Module) -> Modes:
 
 @contextmanager
 def as_it_was(module: nn.Module) -> Generator[None]:
-    """Put the modes, the buffers and what requires gradients back."""
-    modes = {part: part.training for part in module.modules()}
+    """Put the modes, the buffers, what requires gradients and the attributes of a module and its parts back: a program
+    may count its runs, or keep what it has computed."""
+    attributes: list[tuple[Any, Any]] = [(vars(part), dict(vars(part))) for part in module.modules()]
+    attributes += [(value, copy.copy(value)) for _, own in attributes for value in own.values() if _holds(value)]
     gradients = [(parameter, parameter.requires_grad) for parameter in module.parameters()]
     buffers = [(buffer, buffer.clone()) for buffer in module.buffers()]
     try:
         yield
     finally:
-        for part, mode in modes.items():
-            part.training = mode
+        for container, before in attributes:
+            if type(container) is list:
+                container[:] = before
+            else:
+                container.clear()
+                container.update(before)
         for parameter, required in gradients:
             parameter.requires_grad_(required)
         with torch.no_grad():
             for buffer, before in buffers:
                 buffer.copy_(before)
+
+
+def _holds(value: Any) -> bool:
+    """Whether an attribute is a container of Python's, which a run may put something into."""
+    return type(value) in (dict, OrderedDict, list, set)
 
 
 _SHARES: Final = ("dropout", "attention_dropout")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
+from typing import Final
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
+from netspec.capture.copying import copied
 from netspec.capture.graph import NotCaptured
 from netspec.capture.ties import check_memory
 from netspec.capture.trace import named_modules
-from netspec.capture.users import passing, told, users_own
+from netspec.capture.users import passing, users_own
 
 
 def check_followed(module: nn.Module) -> None:
@@ -37,7 +38,8 @@ def check_followed(module: nn.Module) -> None:
 
 
 def prepared(module: nn.Module, example: Sequence[Tensor]) -> nn.Module:
-    """The module; a copy of it where its layers have their sizes from what they are given first.
+    """The module; a copy of it where its layers have their sizes from what they are given first, or where it computes
+    with other floats than 32 bits, of which a spec says nothing.
 
     Raises:
         NotCaptured: it is compiled, or its parameters are not what they seem.
@@ -45,8 +47,17 @@ def prepared(module: nn.Module, example: Sequence[Tensor]) -> nn.Module:
     check_followed(module)
     if any(isinstance(value, (UninitializedParameter, UninitializedBuffer)) for value in _tensors(module)):
         module = _initialised(module, example)
+    if any(value.is_inference() for value in _tensors(module)):
+        raise NotCaptured(
+            "the module was made in `torch.inference_mode`, in which nothing is followed: make it outside"
+        )
+    if any(value.dtype in _OTHER_FLOATS for value in _tensors(module)):
+        module = copied(module, "the module cannot be copied to be run with 32 bits: {}").float()
     check_memory(module)
     return module
+
+
+_OTHER_FLOATS: Final = (torch.float16, torch.bfloat16, torch.float64)
 
 
 def _tensors(module: nn.Module) -> list[Tensor]:
@@ -56,12 +67,7 @@ def _tensors(module: nn.Module) -> list[Tensor]:
 @passing
 def _initialised(module: nn.Module, example: Sequence[Tensor]) -> nn.Module:
     """A copy whose lazy layers have their sizes."""
-    try:
-        module = copy.deepcopy(module)
-    except Exception as error:  # whatever the parts of a user's module raise
-        raise NotCaptured(
-            f"the module has lazy layers, and cannot be copied to give them sizes: {told(error)}"
-        ) from error
+    module = copied(module, "the module has lazy layers, and cannot be copied to give them sizes: {}")
     mode = module.training
     with torch.no_grad(), users_own("the module, whose lazy layers are given their sizes,"):
         module.eval()(*example)

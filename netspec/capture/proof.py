@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from types import CellType, FunctionType
 from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from netspec.capture.graph import NotCaptured
+from netspec.capture.copying import copied
 from netspec.capture.items import PlacedItem
 from netspec.capture.layers import dropped_share
 from netspec.capture.modes import set_mode
 from netspec.capture.precision import in_64_bits
 from netspec.capture.shape import identity
+from netspec.capture.trace import named_modules
 from netspec.capture.unused import unkept
-from netspec.capture.users import passing, told, users_own
+from netspec.capture.users import passing, users_own
 from netspec.net import Net
 from netspec.torch.build import build
 
@@ -73,8 +72,16 @@ class WideNumbers(NamedTuple):
 
     buffers: Mapping[str, Tensor]
     """Of the buffers of the built net that hold such numbers, by name."""
-    tables: Sequence[Tensor]
+    tables: Sequence[WideTable]
     """What the spec computes by itself, of which the module may keep a buffer."""
+
+
+class WideTable(NamedTuple):
+    """Numbers with 64 bits."""
+
+    numbers: Tensor
+    apart: float
+    """How far those of a module with 32 bits may be from them, as a share of the largest."""
 
 
 class EqualityProof:
@@ -115,14 +122,12 @@ class EqualityProof:
     def _place(self, wide: WideNumbers) -> None:
         """Give numbers that are computed with 32 bits on the one side, and with 64 on the other, to both with 64."""
         ours = dict(self.ours.named_buffers())
-        saved = self.theirs.state_dict()
-        with torch.no_grad():
-            for name, numbers in wide.buffers.items():
-                _refine(ours[name], numbers)
-            for key, buffer in self.theirs.named_buffers():
-                if key not in saved and buffer.is_floating_point():
-                    for table in wide.tables:
-                        _refine(buffer, table)
+        for name, numbers in wide.buffers.items():
+            ours[name].copy_(_refined(ours[name], WideTable(numbers, ROUNDED)))
+        for part, name, tensor in kept_numbers(self.theirs, self.left_out) if wide.tables else ():
+            for table in wide.tables:
+                tensor = _refined(tensor, table)
+            setattr(part, name, tensor)
 
     def _trained(self) -> tuple[list[str], list[str]]:
         """What only one of the two trains."""
@@ -185,15 +190,27 @@ class EqualityProof:
         )
 
 
-def _refine(buffer: Tensor, numbers: Tensor) -> None:
-    """Put numbers of 64 bits in the place of those of a buffer, if it has them with 32."""
-    if buffer.numel() == numbers.numel():
-        numbers = numbers.reshape(buffer.shape).to(buffer.dtype)
-        if torch.allclose(buffer, numbers, rtol=_ROUNDED, atol=_ROUNDED * max(_largest(numbers), 1e-300)):
-            buffer.copy_(numbers)
+def kept_numbers(module: nn.Module, left_out: Collection[str]) -> Iterator[tuple[nn.Module, str, Tensor]]:
+    """The floats that a module computes as it is made, and keeps: buffers that are not saved, or that a spec leaves
+    out, and tensors that are plain attributes; each with the part that has it, and its name."""
+    saved = module.state_dict().keys() - set(left_out)
+    for path, part in named_modules(module).items():
+        for name, value in (*part.named_buffers(recurse=False), *list(vars(part).items())):
+            is_kept = isinstance(value, Tensor) and f"{path}.{name}".strip(".") not in saved
+            if is_kept and value.is_floating_point() and not value.requires_grad:
+                yield part, name, value
 
 
-_ROUNDED: Final = 2.0**-18
+def _refined(tensor: Tensor, table: WideTable) -> Tensor:
+    """Numbers with 64 bits in the place of those of a tensor, if it has them with 32; else the tensor."""
+    if tensor.numel() == table.numbers.numel():
+        numbers, apart = table.numbers.double().reshape(tensor.shape), table.apart
+        if torch.allclose(tensor.double(), numbers, rtol=apart, atol=apart * max(_largest(numbers), 1e-300)):
+            return numbers
+    return tensor
+
+
+ROUNDED: Final = 2.0**-18
 """How far numbers that were computed with 32 bits may be from those of 64, as a share of the largest."""
 
 
@@ -212,37 +229,6 @@ class _RunResult(NamedTuple):
     """The gradients of the inputs."""
     weights: dict[str, Tensor]
     """Those of the parameters."""
-
-
-def copied(module: nn.Module) -> nn.Module:
-    """A copy of a module, in which nothing is what the module has.
-
-    Raises:
-        NotCaptured: it cannot be copied.
-    """
-    try:
-        memo: dict[int, Any] = {}
-        copied = copy.deepcopy(module, memo)
-    except Exception as error:  # whatever the parts of a user's module raise
-        raise NotCaptured(
-            f"the module cannot be copied, which the proof needs: {told(error)}; `--unverified`, from Python "
-            "`is_verified=False`, writes the spec without the proof"
-        ) from error
-    for part, twin in zip(module.modules(), copied.modules(), strict=True):
-        for name in (
-            vars(twin).keys() - vars(part).keys()
-        ):  # a copied decoder layer of torch's has `relu` before its unit
-            vars(twin).pop(name)
-        for name, value in vars(twin).items():
-            if isinstance(value, FunctionType) and value.__closure__ is not None:
-                vars(twin)[name] = _closed_over(value, value.__closure__, memo)
-    return copied
-
-
-def _closed_over(function: FunctionType, cells: tuple[CellType, ...], memo: Mapping[int, Any]) -> FunctionType:
-    """A function that a module has made, with the copies of what it reads: `self.f = lambda x: parts.act(x)`."""
-    found = tuple(CellType(memo.get(id(cell.cell_contents), cell.cell_contents)) for cell in cells)
-    return FunctionType(function.__code__, function.__globals__, function.__name__, function.__defaults__, found)
 
 
 def _parameters(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:

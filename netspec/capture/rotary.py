@@ -164,8 +164,7 @@ def _base(cosines: Tensor, sines: Tensor, shape: Sequence[int]) -> float | None:
     base = angle ** (-size / 2)
     if abs(base / round(base) - 1) < _BASES:
         base = float(round(base))
-    angles = torch.outer(torch.arange(length, dtype=torch.float64), _turns(base, size)).repeat(1, 2)
-    close = max(length, 8) * 2**-21  # an angle of 32 bits is that uncertain
+    angles, close = angles_of(_turns(base, size), length).repeat(1, 2), uncertain(length)
     is_same = all(
         torch.allclose(table, wanted, rtol=0, atol=close)
         for table, wanted in zip(wide, (angles.cos(), angles.sin()), strict=True)
@@ -176,3 +175,13 @@ def _base(cosines: Tensor, sines: Tensor, shape: Sequence[int]) -> float | None:
 def _turns(base: float, size: int) -> Tensor:
     """The turns of each pair of so many coordinates for one position, in radians, with 64 bits."""
     return base ** -(torch.arange(0, size, 2, dtype=torch.float64) / size)
+
+
+def angles_of(turns: Tensor, length: int) -> Tensor:
+    """The angles of each pair of coordinates at so many positions, in radians, with 64 bits."""
+    return torch.outer(torch.arange(length, dtype=torch.float64), turns)
+
+
+def uncertain(length: int) -> float:
+    """How far sines and cosines of the angles at so many positions may be off that were computed with 32 bits."""
+    return max(length, 8) * 2**-21

@@ -48,7 +48,8 @@ def resized(tensor: Tensor, batch: int, sizes: Sequence[int] | None = None) -> T
         return torch.randn(shape, generator=generator)
     if tensor.dtype == torch.bool and tensor.numel():  # some of each in every row: a mask hides neither all nor nothing
         found = torch.rand(shape, generator=generator) < 0.5
-        found[..., 0], found[..., -1] = False, True
+        first = bool(tensor.flatten()[0])
+        found[..., 0], found[..., -1] = first, not first
         return found
     high = int(tensor.max()) + 1 if tensor.numel() else 1
     return torch.randint(0, high, shape, generator=generator).to(tensor.dtype)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from netspec.capture.given import TAKES_TENSORS
 from netspec.capture.graph import (
     STANDS_AT,
     NotCaptured,
@@ -179,6 +180,8 @@ class _Recorder(TorchFunctionMode):
         kwargs = kwargs or {}
         if self._inside or self._joins:
             return func(*args, **kwargs)
+        if getattr(func, "__name__", "") == "__getitem__" and isinstance(args[1], str):
+            raise NotCaptured(f"{_where(_place())}a tensor is read as a dict, by `{args[1]}`: {TAKES_TENSORS}")
         given = None if _says_no_values(func) else self._told((args, kwargs))
         result: Any = func(*args, **kwargs)
         if given is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import torch
 from torch import nn
@@ -12,7 +12,7 @@ from netspec.capture.binding import bound
 from netspec.capture.forms import Form, NoForm
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.lowering import LayerHandler, Lowering
-from netspec.capture.masks import left_out, numbers_of
+from netspec.capture.masks import left_out, numbers_of, truth_of
 from netspec.layers.base import Layer
 
 # ---- masks
@@ -37,14 +37,37 @@ def mask_of(lowering: Lowering, value: Any) -> tuple[bool, Traced | None]:
     return False, lowering.constant(told, (1, *told.shape))
 
 
-def padding_of(lowering: Lowering, value: Any) -> Traced | None:
-    """Which keys of each example take no part: an input of truth values."""
+class Padding(NamedTuple):
+    """Which keys of each example take part, by an input of truth values."""
+
+    hidden: Traced | None = None
+    """True where a key takes no part, as torch's layers take it."""
+    shown: Traced | None = None
+    """True where it takes part, of which a program gives them the opposite."""
+
+
+def padding_of(lowering: Lowering, value: Any) -> Padding:
+    """What a `key_padding_mask` says.
+
+    Raises:
+        NoForm: it is made of something else than one input of truth values.
+    """
     if value is None:
-        return None
+        return Padding()
     value = lowering.hidden.get(value, value)
     if not value.varies or value.dtype != "bool":
         raise NoForm("a `key_padding_mask` that is no truth value of an input has no form yet")
-    return lowering.taken(value)
+    truth = truth_of(lowering, value)
+    if truth.numbers is not None or len(truth.values) != 1:
+        raise NoForm("a `key_padding_mask` of several masks has no form: give the module the whole as one input")
+    found = lowering.taken(truth.values[0])
+    return Padding(shown=found) if truth.is_opposite else Padding(hidden=found)
+
+
+_TURNED: Final = (
+    "the layer is given the opposite of a mask, which no spec computes: give the module the mask as torch's layers "
+    "take it, true where a key takes no part"
+)
 
 
 def sequence(lowering: Lowering, value: Any, *, batch_first: bool) -> Traced:
@@ -99,12 +122,15 @@ def _attention(lowering: Lowering, call: TracedCall, layer: Layer, more: dict[st
     call.results[:] = call.results[:1]
     arguments = layers.written(layer)
     form = Form(0 if first else 1)
-    if query is key is value and mask is None and padding is None:
+    if query is key is value and mask is None and padding.hidden is None:
         more["gives"] = tuple(call.results)
         found = arguments | ({"is_causal": True} if causal else {})
-        lowering.add(call, "SelfAttention", query, found, form=form, **more)
+        shown = {} if padding.shown is None else {"mask": (padding.shown,)}
+        lowering.add(call, "SelfAttention", query, found, reads=shown, form=form, **more)
         return
-    reads = {"key": key, "value": value, "key_padding_mask": padding, "attn_mask": mask}
+    if padding.shown is not None:
+        raise NoForm(_TURNED)
+    reads = {"key": key, "value": value, "key_padding_mask": padding.hidden, "attn_mask": mask}
     if causal:
         hidden = torch.ones(given["attn_mask"].shape, dtype=torch.bool).triu(1)
         reads["attn_mask"] = lowering.constant(
@@ -136,9 +162,11 @@ def _transformer(lowering: Lowering, call: TracedCall, layer: Layer, more: dict[
         if value is not None:
             reads[mask] = (value,)
     for padding in ("src_key_padding_mask", "tgt_key_padding_mask", "memory_key_padding_mask"):
-        value = padding_of(lowering, given.get(padding))
-        if value is not None:
-            reads[padding] = (value,)
+        found = padding_of(lowering, given.get(padding))
+        if found.shown is not None:
+            raise NoForm(_TURNED)
+        if found.hidden is not None:
+            reads[padding] = (found.hidden,)
     layer = _with_flags(layer, [flag for flag, is_given in causal.items() if is_given])
     lowering.add(call, name, takes, layers.written(layer), reads=reads, form=Form(0 if first else 1), **more)
 

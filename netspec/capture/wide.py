@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from torch import Tensor, nn
 
+from netspec.capture.copying import copied
 from netspec.capture.graph import NotCaptured, Trace
 from netspec.capture.items import PlacedItem, layers_of
 from netspec.capture.precision import in_64_bits
-from netspec.capture.proof import WideNumbers, copied, placed
+from netspec.capture.proof import ROUNDED, WideNumbers, WideTable, kept_numbers, placed
+from netspec.capture.rotary import angles_of, uncertain
 from netspec.capture.runs import run
 from netspec.net import Net
 
@@ -34,7 +36,8 @@ def wide_numbers(
         written: that spec.
         again: gives the layers of another run, in order.
     """
-    tables = [item.numbers for item in layers_of(written.items) if item.word == "attend" and item.numbers is not None]
+    turns = [item.numbers for item in layers_of(written.items) if item.word == "attend" and item.numbers is not None]
+    tables = [table for each in turns for table in _tables(each, module, written.left_out)]
     computed = {path: item for path, item in placed(net, written.layers) if _is_computed(item)}
     if not computed:
         return WideNumbers({}, tables)
@@ -49,6 +52,21 @@ def wide_numbers(
     wide = {id(old): new.numbers for old, new in pairs if new.numbers is not None}
     found = {f"{path}.value": wide[id(item)] for path, item in computed.items() if id(item) in wide}
     return WideNumbers(found, tables)
+
+
+def _tables(turns: Tensor, module: nn.Module, left_out: Collection[str]) -> Iterator[WideTable]:
+    """The turns of attention, and their cosines and sines for as many positions as a module keeps."""
+    yield WideTable(turns, ROUNDED)
+    size = len(turns)
+    found = {
+        (kept.numel() // width, width)
+        for _, _, kept in kept_numbers(module, left_out)
+        for width in kept.shape[-1:]
+        if width
+    }
+    for length, width in sorted(each for each in found if each[1] in (size, 2 * size)):
+        angles = angles_of(turns, length).repeat(1, width // size)
+        yield from (WideTable(table, uncertain(length)) for table in (angles.cos(), angles.sin()))
 
 
 _NUMBERS: Final[frozenset[str]] = frozenset(("Buffer", "Sinusoids"))

@@ -170,3 +170,31 @@ def test_a_batch_in_another_place_is_told() -> None:
     module = nn.TransformerEncoder(nn.TransformerEncoderLayer(16, 2, 32), 1, enable_nested_tensor=False)
     with pytest.raises(NotCaptured, match="with `batch_first=False` the batch is the second axis"):
         from_torch(module, torch.randn(2, 5, 16))
+
+
+class _OfReal(nn.Module):
+    """Attention that is given a mask which is true where a token is real, the opposite of torch's."""
+
+    def __init__(self, *, causal: bool, other: bool = False) -> None:
+        super().__init__()
+        self.attention = nn.MultiheadAttention(16, 2, batch_first=True)
+        self.causal, self.other = causal, other
+
+    def forward(self, x: Tensor, real: Tensor) -> Tensor:
+        later = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).triu(1) if self.causal else None
+        memory = 2 * x if self.other else x
+        return self.attention(x, memory, memory, key_padding_mask=~real, attn_mask=later)[0]
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("first", [False, True])
+def test_the_opposite_of_an_input_is_a_mask_of_what_takes_part(causal: bool, first: bool) -> None:
+    """Whichever truth values the example has: a first query whose only key is hidden has no finite numbers."""
+    real = torch.full((2, 5), first)
+    found = from_torch(_OfReal(causal=causal), torch.randn(2, 5, 16), real)
+    assert f"SelfAttention: {{num_heads: 2, {'is_causal: true, ' if causal else ''}mask: real}}" in found.text
+
+
+def test_the_opposite_of_a_mask_is_told_where_a_layer_has_no_word_for_it() -> None:
+    with pytest.raises(NotCaptured, match="give the module the mask as torch's layers take it"):
+        from_torch(_OfReal(causal=False, other=True), torch.randn(2, 5, 16), torch.ones(2, 5, dtype=torch.bool))

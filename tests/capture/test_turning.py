@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import netspec
+from netspec.capture.importing import from_torch
 from tests.capture.test_from_torch import imported
 
 Rotate = Callable[[Tensor, Tensor], Tensor]
@@ -93,3 +94,51 @@ def test_other_turns_are_the_steps_that_they_are(rotate: Rotate, what: str, turn
     assert "rotary" not in found.text
     assert "Buffer" in found.text
     assert "numbers that the module computes of nothing that is saved: the proof has them with 64 bits" in found.notes
+
+
+class _Stepwise(nn.Module):
+    """Causal attention of four heads of eight, step by step, of queries and keys that are turned head by head."""
+
+    def __init__(self, how: str = "", turn: str = "half", length: int = 64) -> None:
+        super().__init__()
+        self.qkv = nn.Linear(32, 96, bias=False)
+        turns = 1 / 10000 ** (torch.arange(0, 8, 2).float() / 8)
+        angles = torch.outer(torch.arange(length).float(), turns)
+        angles = angles if turn == "pairs" else torch.cat((angles, angles), -1)
+        self.cos, self.sin = angles.cos(), angles.sin()
+        if how:
+            cos, sin = self.cos, self.sin
+            del self.cos, self.sin
+            self.register_buffer("cos", cos[None, None], persistent=how == "saved")
+            self.register_buffer("sin", sin[None, None], persistent=how == "saved")
+        self.turn = turn
+
+    def turned(self, x: Tensor) -> Tensor:
+        cos, sin = (table[..., : x.shape[2], :] for table in (self.cos, self.sin))
+        if self.turn == "pairs":
+            a, b = x[..., ::2], x[..., 1::2]
+            return torch.stack((a * cos - b * sin, a * sin + b * cos), -1).flatten(-2)
+        a, b = x.chunk(2, -1)
+        return x * cos + torch.cat((-b, a), -1) * sin if self.turn == "half" else F.layer_norm(x, (8,))
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = (y.unflatten(-1, (4, 8)).transpose(1, 2) for y in self.qkv(x).chunk(3, -1))
+        scores = self.turned(q) @ self.turned(k).transpose(-2, -1) / 8**0.5
+        future = torch.ones(x.shape[1], x.shape[1]).triu(1).bool()
+        weights = scores.masked_fill(future, -torch.inf).softmax(-1)
+        return (weights @ v).transpose(1, 2).flatten(2)
+
+
+@pytest.mark.parametrize("how", ["", "made", "saved"])
+def test_tables_that_a_module_keeps_are_turns(how: str) -> None:
+    """As plain attributes, and as buffers: for more positions than it is given, and with 32 bits."""
+    found = from_torch(_Stepwise(how), torch.randn(2, 7, 32), name="net")
+    assert "attend: [[], k, v], heads: 4, is_causal: true, rotary: {base: 10000}" in found.text
+    assert found.left_out == ({"cos", "sin"} if how == "saved" else set())
+
+
+@pytest.mark.parametrize("turn", ["pairs", "normed"])
+def test_heads_that_something_else_was_done_to_are_attended_to_beside_others(turn: str) -> None:
+    found = from_torch(_Stepwise(turn=turn), torch.randn(2, 7, 32), name="net")
+    assert "is_causal: true}" in found.text
+    assert "Softmax" not in found.text

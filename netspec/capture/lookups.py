@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import torch
 
-from netspec.capture.forms import Form
+from netspec.capture.forms import AxisMoves, Form
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import PlacedItem, made
 from netspec.capture.tables import told
@@ -103,7 +103,11 @@ def looked_up(lowering: Lowering, value: Traced, shape: Sequence[int]) -> Traced
         return known
     lead = next((i for i, size in enumerate(places.shape) if size != 1), 0)
     own = places.reshape(places.shape[lead:])
-    result = _permuted(lowering, found.source, own) or _from_table(lowering, found.source, own)
+    result = (
+        _permuted(lowering, found.source, own)
+        or _from_table(lowering, found.source, own)
+        or _along_axes(lowering, found.source, own)
+    )
     if result is not None and lead:
         names = " ".join("abcdef"[: own.dim()])
         ones = " ".join("1" for _ in range(lead))
@@ -251,6 +255,33 @@ def _from_table(lowering: Lowering, source: Traced, places: torch.Tensor) -> Tra
         pattern = f"n {' '.join(names)} h -> n {' '.join(turned)}"
         return _moved(lowering, source, found, pattern, tuple(places.shape))
     return None
+
+
+def _along_axes(lowering: Lowering, source: Traced, places: torch.Tensor) -> Traced | None:
+    """A parameter of which along each axis all, one or some places are chosen, whatever is chosen along the others."""
+    steps: list[tuple[str, dict[str, Any]]] = []
+    shape, order = [1], list[int]()
+    for along, size in zip(torch.unravel_index(places, source.shape), source.shape, strict=True):
+        own = [dim for dim in range(along.dim()) if bool((along != along.narrow(dim, 0, 1)).any())]
+        chosen = along[tuple(slice(None) if dim in own else 0 for dim in range(along.dim()))]
+        if not own:
+            steps.append(("Select", {"dim": len(shape), "index": int(chosen)}))
+        elif not torch.equal(chosen, torch.arange(size)):
+            steps.append(("IndexSelect", {"dim": len(shape), "index": told(chosen)}))
+        shape, order = [*shape, *chosen.shape], [*order, *own]
+    is_whole = len(order) == len(set(order)) and prod(shape) == places.numel()
+    if not is_whole or any(arguments["index"] is None for _, arguments in steps):
+        return None
+    layout = AxisMoves.of(shape, Form(), 1)
+    layout.permuted([0, *(order.index(dim) + 1 for dim in sorted(order))])
+    layout.reshaped((1, *places.shape))
+    moved = layout.item()
+    value = lowering.constant(source, (1, *source.shape))
+    for word, arguments in (*steps, *(() if moved is None else (moved,))):
+        before, value = value, made((1, *places.shape), source, varies=False)
+        lowering.items.append(PlacedItem(word, before, (value,), arguments))
+        lowering.forms[value] = Form()
+    return value
 
 
 def _moved(lowering: Lowering, source: Traced, start: Traced, pattern: str, shape: tuple[int, ...]) -> Traced:

@@ -81,12 +81,11 @@ _LONG: Final = 16
 
 def _by_rule(value: Any) -> Any:
     """What is written of an argument."""
-    if not isinstance(value, tuple) or not value:
+    if not isinstance(value, tuple):
         return value
-    numbers = cast("tuple[Any, ...]", value)
-    if len(numbers) < _LONG and not isinstance(numbers[0], tuple):
-        return numbers
-    return told(torch.tensor(numbers)) or numbers
+    numbers = list(cast("tuple[Any, ...]", value))
+    is_long = len(numbers) >= _LONG or any(isinstance(number, tuple) for number in numbers)
+    return (told(torch.tensor(numbers)) if is_long else None) or tuple(numbers)
 
 
 def _short(value: Any) -> Any:

@@ -221,7 +221,7 @@ def _axes(shape: Sequence[int], names: Sequence[str]) -> str | None:
 
 def _from_table(lowering: Lowering, source: Traced, places: torch.Tensor) -> Traced | None:
     """Rows of a table, chosen by numbers, with the axis of the rows in some place."""
-    if len(source.shape) != 2:
+    if len(source.shape) != 2 or places.numel() == source.shape[1]:  # one row is no table
         return None
     rows, width = source.shape
     for axis in [i for i, size in enumerate(places.shape) if size == width]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, cast
 
+import torch
+
 from netspec.capture.binding import bound, several
 from netspec.capture.forms import NoForm
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import PlacedItem, made
 from netspec.capture.lowering import Handler, Lowering
-from netspec.capture.masks import moved
+from netspec.capture.masks import left_out, moved, numbers_of
+from netspec.capture.tables import told
 
 
 def _source(lowering: Lowering, call: TracedCall) -> Traced:
@@ -77,14 +80,33 @@ def _choose(lowering: Lowering, call: TracedCall) -> None:
     lists = sum(isinstance(part, tuple) for part in index)
     if lists == 1 and not any(isinstance(part, int) for part in index):
         index = tuple(_run(cast("tuple[Any, ...]", part)) if isinstance(part, tuple) else part for part in index)
-    if any(isinstance(part, (Traced, list, tuple, bool)) for part in index):
-        raise NoForm("values are chosen by a tensor or a list of indices")
+    index = tuple(_places(lowering, part) for part in index)
+    if any(isinstance(part, torch.Tensor) for part in index) and any(isinstance(part, int) for part in index):
+        raise NoForm("values are chosen along several axes at once")
     used = sum(part is not None and part is not Ellipsis for part in index)
     if Ellipsis not in index:
         index = (*index, Ellipsis)
     at = index.index(Ellipsis)
     parts: list[Any] = [*index[:at], *[slice(None)] * (rank - used), *index[at + 1 :]]
     _indexed(lowering, call, value, parts)
+
+
+def _places(lowering: Lowering, part: Any) -> Any:
+    """A part of an index, a tensor or a list of integers as a tensor.
+
+    Raises:
+        NoForm: an input decides it, or it is of truth values.
+    """
+    numbers = numbers_of(lowering, part) if isinstance(part, Traced) else None
+    if isinstance(part, (tuple, list)) and all(type(place) is int for place in cast("Sequence[Any]", part)):
+        numbers = torch.tensor(part)
+    if numbers is None and not isinstance(part, (Traced, list, tuple, bool)):
+        return part
+    if numbers is None or numbers.dtype != torch.int64:
+        raise NoForm("values are chosen by indices that an input decides, or by truth values")
+    if isinstance(part, Traced):
+        left_out(lowering, part)
+    return numbers if numbers.dim() else int(numbers)
 
 
 def _run(indices: Sequence[Any]) -> Any:
@@ -104,6 +126,8 @@ def _indexed(lowering: Lowering, call: TracedCall, value: Traced, parts: list[An
     dim = 0
     shape = list(value.shape)
     steps: list[tuple[str, int, Any]] = []
+    if sum(isinstance(part, torch.Tensor) for part in parts) > 1:
+        raise NoForm("values are chosen along several axes at once")
     for part in parts:
         if part is None:
             continue
@@ -113,7 +137,7 @@ def _indexed(lowering: Lowering, call: TracedCall, value: Traced, parts: list[An
                 steps.append(("Slice", dim, part))
             dim += 1
             continue
-        steps.append(("Select", dim, int(part)))
+        steps.append(("IndexSelect", dim, part) if isinstance(part, torch.Tensor) else ("Select", dim, int(part)))
         dim += 1
     form = None
     if steps:
@@ -133,6 +157,13 @@ def _indexed(lowering: Lowering, call: TracedCall, value: Traced, parts: list[An
             arguments = {name: n for name, n in arguments.items() if n not in (None, 1 if name == "step" else None)}
             if arguments.get("start") == 0:
                 del arguments["start"]
+        elif word == "IndexSelect":
+            arguments = {"dim": axis, "index": told(part % shape[here])}
+            if arguments["index"] is None:
+                raise NoForm(f"{part.numel()} indices are too many to be written into a spec")
+            shape[here : here + 1] = part.shape
+            gone -= part.dim() - 1
+            form = form._replace(at=form.at + (part.dim() - 1) * (here < form.at))
         else:
             arguments = {"dim": axis, "index": part}
             del shape[here]
@@ -153,6 +184,29 @@ def _select(lowering: Lowering, call: TracedCall) -> None:
     value = _source(lowering, call)
     dim = given["dim"] % len(value.shape)
     _indexed(lowering, call, value, [given["index"] if i == dim else slice(None) for i in range(len(value.shape))])
+
+
+def _index_select(lowering: Lowering, call: TracedCall) -> None:
+    given = bound(call, "input dim index")
+    value = _source(lowering, call)
+    dim, places = given["dim"] % len(value.shape), _places(lowering, given["index"])
+    _indexed(lowering, call, value, [places if i == dim else slice(None) for i in range(len(value.shape))])
+
+
+def _flip(lowering: Lowering, call: TracedCall) -> None:
+    value = _source(lowering, call)
+    dims = {dim % len(value.shape) for dim in several(call)}
+    value, form = lowering.anywhere(value)
+    shape = call.results[0].shape
+    for number, dim in enumerate(sorted(dims), 1):
+        axis = form.axis(dim, len(shape))
+        if axis is None:
+            raise NoForm("the order of a batch is turned")
+        after = call.results[0] if number == len(dims) else made(shape, call.results[0])
+        arguments = {"dim": axis, "index": told(torch.arange(shape[dim] - 1, -1, -1))}
+        lowering.items.append(PlacedItem("IndexSelect", value, (after,), arguments, place=call.place))
+        lowering.forms[after] = form
+        value = after
 
 
 def _narrow(lowering: Lowering, call: TracedCall) -> None:
@@ -236,6 +290,8 @@ HANDLERS: Final[dict[str, Handler]] = {
     **dict.fromkeys(("movedim", "moveaxis"), _movedim),
     "__getitem__": _choose,
     "select": _select,
+    "index_select": _index_select,
+    "flip": _flip,
     "narrow": _narrow,
     "chunk": _chunk,
     **dict.fromkeys(("split", "split_with_sizes", "tensor_split"), _split),

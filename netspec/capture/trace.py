@@ -179,6 +179,8 @@ class _Recorder(TorchFunctionMode):
         kwargs = kwargs or {}
         if self._inside or self._joins:
             return func(*args, **kwargs)
+        if func is torch.Tensor.__getitem__ and isinstance(args[1], list):  # which is no tuple: `x[[2, 0]]`
+            args = (args[0], (args[1],))
         given = None if _says_no_values(func) else self._told((args, kwargs))
         result: Any = func(*args, **kwargs)
         if given is None:

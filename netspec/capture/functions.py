@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, cast
 
-from netspec.capture import moves, products, weighted
+from netspec.capture import moves, placing, products, weighted
 from netspec.capture.arithmetic import HANDLERS as ARITHMETIC
 from netspec.capture.binding import bound
 from netspec.capture.forms import NoForm
@@ -307,6 +307,7 @@ HANDLERS: Final[dict[str, Handler]] = {
     **{name: _value_by_value(*spec) for name, spec in _LAYERS.items()},
     **{name: _of_maps(*spec) for name, spec in _PLAIN.items()},
     **moves.HANDLERS,
+    **placing.HANDLERS,
     **ARITHMETIC,
     **weighted.HANDLERS,
     **products.HANDLERS,

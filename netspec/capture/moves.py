@@ -74,9 +74,17 @@ def _choose(lowering: Lowering, call: TracedCall) -> None:
     """`x[:, 0]`, `x[..., None]`, `x[:, :, 2:4]`."""
     if 0 in call.results[0].shape:
         return  # nothing of the value, of which a program may put nothing behind it again
-    index = cast("tuple[Any, ...]", call.args[1] if isinstance(call.args[1], tuple) else (call.args[1],))
     value = _source(lowering, call)
-    rank = len(value.shape)
+    _indexed(lowering, call, value, per_axis(lowering, call.args[1], len(value.shape)))
+
+
+def per_axis(lowering: Lowering, index: Any, rank: int) -> list[Any]:
+    """The parts of an index: one for each axis, and None for each new one.
+
+    Raises:
+        NoForm: an input decides it.
+    """
+    index = cast("tuple[Any, ...]", index if isinstance(index, tuple) else (index,))
     lists = sum(isinstance(part, tuple) for part in index)
     if lists == 1 and not any(isinstance(part, int) for part in index):
         index = tuple(_run(cast("tuple[Any, ...]", part)) if isinstance(part, tuple) else part for part in index)
@@ -87,8 +95,7 @@ def _choose(lowering: Lowering, call: TracedCall) -> None:
     if Ellipsis not in index:
         index = (*index, Ellipsis)
     at = index.index(Ellipsis)
-    parts: list[Any] = [*index[:at], *[slice(None)] * (rank - used), *index[at + 1 :]]
-    _indexed(lowering, call, value, parts)
+    return [*index[:at], *[slice(None)] * (rank - used), *index[at + 1 :]]
 
 
 def _places(lowering: Lowering, part: Any) -> Any:

@@ -87,7 +87,7 @@ def in_steps(x: Tensor) -> Tensor:
 
 
 def by_a_list(x: Tensor) -> Tensor:
-    x[:, [0, 3]] = x[:, :2]
+    x[:, [3, 0]] = x[:, :2]
     return x
 
 

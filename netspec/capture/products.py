@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 
 from netspec.capture.arithmetic import combined
 from netspec.capture.binding import bound
-from netspec.capture.forms import Form, NoForm
+from netspec.capture.forms import FIXED, Form, NoForm
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import made
 from netspec.capture.lowering import Handler, Lowering
@@ -100,10 +100,13 @@ def _einsum(lowering: Lowering, call: TracedCall) -> None:
         raise NoForm("an einsum with `...` has no form yet")
     left, _, right = equation.replace(" ", "").partition("->")
     parts = left.split(",")
-    if not any(o.varies for o in operands) and not all(o.shape[:1] == (1,) for o in operands):
-        raise NoForm("an einsum of parameters alone has no form yet, other than with a first axis of 1 for the batch")
-    pairs = zip(parts, operands, strict=True)
-    batch = next((part[0] for part, operand in pairs if operand.varies), parts[0][0])
+    pairs = [*zip(parts, operands, strict=True)]
+    varying = next((part[0] for part, operand in pairs if operand.varies), None)
+    is_fixed = varying is None and not all(operand.shape[:1] == (1,) for operand in operands)
+    if is_fixed:  # of parameters alone, one for all examples
+        varying = next(letter for letter in "nabcdefghijklm" if letter not in left)
+        right = varying + right
+    batch = varying or parts[0][0]
     values: list[Traced] = []
     for i, operand in enumerate(operands):
         if operand.varies:
@@ -120,8 +123,9 @@ def _einsum(lowering: Lowering, call: TracedCall) -> None:
         values.append(lowering.constant(operand, (1, *operand.shape)))
     if not right.startswith(batch):
         raise NoForm(_FIRST)
-    spaced = ", ".join(" ".join(part) for part in parts) + " -> " + " ".join(right)
-    lowering.add(call, "einsum", None, branches=tuple(values), options={"pattern": spaced}, form=Form())
+    options = {"pattern": ", ".join(" ".join(part) for part in parts) + " -> " + " ".join(right)}
+    form = FIXED if is_fixed else Form()
+    lowering.add(call, "einsum", None, branches=tuple(values), options=options, form=form)
 
 
 _FIRST: Final = "the batch is not the first axis of each of its tensors"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import gcd
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 import torch
 from torch import Tensor
@@ -102,21 +102,64 @@ def _grid(table: Tensor) -> Iterator[str]:
 # ---- distances of places
 
 
+class Windows(NamedTuple):
+    """A table of the numbers of pairs of places in windows, row by row: kinds · rows + columns."""
+
+    kinds: int
+    rows: Tensor
+    """For the rows of both places, (rows of queries, rows of keys)."""
+    columns: Tensor
+    """For their columns."""
+
+
+def windows_of(table: Tensor) -> Windows | None:
+    """What a table of whole numbers for queries and keys is made of; None where they are no places in windows."""
+    found = [made for made in _made_of(table) if made.kinds > int(made.columns.max())]
+    return min(found, key=lambda made: made.rows.numel() + made.columns.numel(), default=None)
+
+
+def told_pairs(table: Tensor) -> Any:
+    """Whole numbers of pairs one behind the other, as `told` has them."""
+    term = _distance(table, "i", "k") if table.dim() == 2 else None
+    if term is None:
+        return told(table.flatten())
+    return ExpressionText(f"[{term} for i in range({table.shape[0]}) for k in range({table.shape[1]})]")
+
+
 def _windows(table: Tensor, *, prefix: str = "", top: str = "") -> Iterator[str]:
     """Numbers of the distances from places of one window to those of another, row by row and column by column."""
     queries, keys = table.shape
     whole = _distance(table, "a", "b")
     if whole is not None:
         yield f"{top}[{prefix}[{whole} for b in range({keys})] for a in range({queries})]"
+    for kinds, rows, columns in _made_of(table):
+        own, width = columns.shape
+        tall = _distance(rows, f"a // {own}", f"b // {width}")
+        wide = _distance(columns, f"a % {own}", f"b % {width}")
+        if tall is None or wide is None:
+            continue
+        term = f"{tall if tall.startswith('abs') else f'({tall})'} * {kinds} + {wide}"
+        yield f"{top}[{prefix}[{term} for b in range({keys})] for a in range({queries})]"
+        axes = [
+            f"[[{_distance(each, 'i', 'k')} for k in range({each.shape[1]})] for i in range({each.shape[0]})]"
+            for each in (rows, columns)
+        ]  # which makes fewer numbers: an evaluation has its limits
+        yield f"{top}[{prefix}[{kinds} * y + x for y in r for x in c] for r in {axes[0]} for c in {axes[1]}]"
+
+
+def _made_of(table: Tensor) -> Iterator[Windows]:
+    queries, keys = table.shape
     for width in _divisors(keys):
         for own in _divisors(queries):
             places = table.reshape(queries // own, own, keys // width, width)
             rows, columns = places[:, 0, :, 0], places[0, :, 0, :]
-            if torch.equal(rows[:, None, :, None] + columns[None, :, None, :] - table[0, 0], places):
-                found = _window(rows, columns, own, width)
-                if found is not None:
-                    yield f"{top}[{prefix}[{found[0]} for b in range({keys})] for a in range({queries})]"
-                    yield f"{top}[{prefix}{found[1]}]"  # which makes fewer numbers: an evaluation has its limits
+            if not torch.equal(rows[:, None, :, None] + columns[None, :, None, :] - table[0, 0], places):
+                continue
+            across = columns - columns.min()
+            down = rows - across[0, 0]
+            kinds = gcd(*(int(number) for number in (down - down[0, 0]).flatten()))
+            if kinds >= 1 and not bool((down % kinds).any()):
+                yield Windows(kinds, down // kinds, across)
 
 
 def _divisors(size: int) -> Iterator[int]:
@@ -133,35 +176,6 @@ def _token(table: Tensor) -> Iterator[str]:
         return
     area = table.shape[0] - 1
     yield from _windows(table[1:, 1:], prefix=f"[{side}] + ", top=f"[[{corner}] + [{top}] * {area}] + ")
-
-
-def _window(rows: Tensor, columns: Tensor, own: int, width: int) -> tuple[str, str] | None:
-    """The term of two places, and the rows of the places of queries: what their rows say, times the number of kinds of
-    columns, and what their columns say.
-
-    Args:
-        rows: the numbers of the first places of the rows, (rows of queries, rows of keys).
-        columns: those of the places of the first rows.
-        own: the width of the queries' window.
-        width: that of the keys'.
-    """
-    across = columns - columns.min()
-    down = rows - across[0, 0]
-    kinds = gcd(*(int(number) for number in (down - down[0, 0]).flatten()))
-    if kinds < 1 or bool((down % kinds).any()):
-        return None
-    tall = _distance(down // kinds, f"a // {own}", f"b // {width}")
-    wide = _distance(across, f"a % {own}", f"b % {width}")
-    if tall is None or wide is None:
-        return None
-    axes = [
-        f"[[{_distance(each, 'i', 'k')} for k in range({each.shape[1]})] for i in range({each.shape[0]})]"
-        for each in (down // kinds, across)
-    ]
-    return (
-        f"{tall if tall.startswith('abs') else f'({tall})'} * {kinds} + {wide}",
-        f"[{kinds} * y + x for y in r for x in c] for r in {axes[0]} for c in {axes[1]}",
-    )
 
 
 def _distance(numbers: Tensor, query: str, key: str) -> str | None:

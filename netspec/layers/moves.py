@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from netspec.arguments import Integer, Integers, spread
-from netspec.dims import need
+from typing import Annotated, Final
+
+from netspec.arguments import INTEGER, Integer, Integers, spread
+from netspec.dims import Size, need
+from netspec.kinds import several
 from netspec.layers.base import Example, Layer, Saved, TensorType, TorchCall
 from netspec.layers.shape import axis_of
 
@@ -45,6 +48,49 @@ class Roll(Layer):
 
     def call(self, x: TensorType) -> TorchCall:
         return TorchCall("Roll", self.arguments(x), _OWN)
+
+
+_INDEX: Final = several(INTEGER, "a list of integers, such as range(8)", "a list of integers")
+
+
+class IndexSelect(Layer):
+    """(*, n, *) → (*, m, *): m slices along an axis, those with these numbers, as `torch.index_select`: x[:, index] for
+    `dim: 1`.
+
+    `IndexSelect: {dim: 1, index: [2, 0, 0]}` on 3 × 64 gives the last row, and the first one twice: 3 × 64. `index` may
+    be an expression, `[i // 2 for i in range(14)]`. `dim` counts the batch axis and may not be the batch axis itself.
+
+    Parameters: none.
+    """
+
+    family = "shape"
+    examples = (
+        Example({"dim": 1, "index": (2, 0, 0)}, (3, 64), (3, 64)),
+        Example({"dim": -1, "index": (0, 3, 1, 2, 3)}, (2, 4), (2, 5), "int64"),
+    )
+
+    dim: Integer
+    index: Annotated[tuple[int, ...], _INDEX]
+
+    def output(self, x: TensorType) -> TensorType:
+        axis = axis_of(x, self.dim, "dim")
+        size, least, most = x.shape[axis], min(self.index), max(self.index)
+        need(
+            size > most and least >= 0,
+            lambda: f"`index` goes from {least} to {most}, which lies outside the axis: {{given}}",
+            at="index",
+            axis=axis,
+        )
+        return TensorType((*x.shape[:axis], len(self.index), *x.shape[axis + 1 :]), x.dtype)
+
+    def saved(self, x: TensorType) -> Saved:
+        return Saved()
+
+    def buffer_bytes(self, x: TensorType) -> Size:
+        return 8 * len(self.index)
+
+    def call(self, x: TensorType) -> TorchCall:
+        return TorchCall("IndexSelect", self.arguments(x), _OWN)
 
 
 class _Triangle(Layer):

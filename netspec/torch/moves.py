@@ -21,6 +21,23 @@ class Roll(nn.Module):
         return f"{self.shifts}, {self.dims}"
 
 
+class IndexSelect(nn.Module):
+    """Slices along an axis by their numbers: `IndexSelect(1, (2, 0))` is `x[:, [2, 0]]`."""
+
+    index: Tensor
+
+    def __init__(self, dim: int, index: tuple[int, ...]) -> None:
+        super().__init__()
+        self.dim = dim
+        self.register_buffer("index", torch.tensor(index), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.index_select(self.dim, self.index)
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}, {len(self.index)} of them"
+
+
 class Tril(nn.Module):
     """Zeros above a diagonal of the last two axes."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any, Final, cast
 
 from netspec.capture.binding import bound
@@ -40,6 +41,9 @@ def combined(lowering: Lowering, call: TracedCall, op: str, left: Any, right: An
         raise NoForm("the batch is not in the same place in both tensors")
     form = forms.pop() if forms else of
     values = [value for value, _ in (a, b) if isinstance(value, Traced)]
+    if op in ("*", "/") and len(values) == 2 and _both_repeat(left, right, result):
+        _outer_product(lowering, call, op, values, form)
+        return
     if op in ("+", "*") and len(values) == 2 and values[0] is not values[1]:
         lowering.add(call, {"+": "add", "*": "mul"}[op], None, branches=tuple(values), form=form)
         return
@@ -54,6 +58,31 @@ def combined(lowering: Lowering, call: TracedCall, op: str, left: Any, right: An
         lowering.is_same(result, values[0])
         return
     lowering.add(call, "use", None, terms=(a[0], op, b[0]), form=form)
+
+
+def _both_repeat(left: Traced, right: Traced, result: Traced) -> bool:
+    """Whether each of two tensors is repeated along an axis of the other's."""
+    wide = [prod(value.shape) < prod(result.shape) for value in (left, right)]
+    return all(wide)
+
+
+def _outer_product(lowering: Lowering, call: TracedCall, op: str, values: Sequence[Traced], form: Form) -> None:
+    """The product of two tensors of which each is repeated along axes of the other's, as `einsum`."""
+    result = call.results[0]
+    first, second = values
+    if op == "/":
+        share = made(second.shape, second)
+        lowering.add(call, "use", None, terms=(1, "/", second), form=form, gives=(share,))
+        second = share
+    names = "abcdefghijklm"[: len(form.shape(result.shape, 1)) - 1]
+    parts: list[str] = []
+    for tensor, other in zip(call.reads(), ("opqrst", "uvwxyz"), strict=True):
+        shape = form.shape((*(1 for _ in result.shape[len(tensor.shape) :]), *tensor.shape), 1)[1:]
+        whole = form.shape(result.shape, 1)[1:]
+        own = (names[i] if size == whole[i] else other[i] for i, size in enumerate(shape))
+        parts.append(" ".join(("n", *own)))
+    options = {"pattern": f"{', '.join(parts)} -> {' '.join(('n', *names))}"}
+    lowering.add(call, "einsum", None, branches=(first, second), options=options, form=form)
 
 
 def _operand(lowering: Lowering, value: Any, result: Traced, of: Form) -> tuple[Traced | float, Form | None]:

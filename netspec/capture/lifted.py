@@ -43,6 +43,14 @@ def lift(lowering: Lowering, values: Iterable[Traced]) -> None:
             lowering.lifted[value] = Lifted(base, AxisMoves.fixed(value.shape, form))
 
 
+def is_lifted(lowering: Lowering, value: Traced) -> bool:
+    """Whether a value is noted as such; numbers of which it is written what they are computed of get there."""
+    if lowering.composes and value.kind == "numbers" and value not in lowering.lifted:
+        base, form = lowering.anywhere(value)
+        lowering.lifted.setdefault(value, Lifted(base, AxisMoves.fixed(value.shape, form)))
+    return value in lowering.lifted
+
+
 def form_of(lowering: Lowering, value: Traced) -> Form:
     """Where the batch of what no input decides is: in a first axis of 1, or of all examples with the same numbers."""
     if value.shape[:1] != (lowering.batch,):

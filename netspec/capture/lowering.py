@@ -9,7 +9,8 @@ from typing import Any, Final
 from torch import nn
 
 from netspec.capture import layers
-from netspec.capture.buffers import BufferPart, of_buffers, saved
+from netspec.capture.buffers import MANY, BufferPart, of_buffers, saved
+from netspec.capture.composed import composed
 from netspec.capture.constants import Homes, item_of, noted
 from netspec.capture.forms import FIXED, AxisMoves, Form, NoForm, Unmovable
 from netspec.capture.graph import Place, Region, Trace, Traced, TracedCall, calls_in
@@ -77,6 +78,8 @@ class Lowering:
             (*trace.root.outputs, *(value for call in calls_in(trace.root) for value in call.reads()))
         )
         """All values that something reads."""
+        self.composes = False
+        """Whether numbers are written as what they are computed of."""
         self.tries = False
         """Whether it is tried what a region is that works on slices."""
         for value in trace.inputs:
@@ -230,6 +233,10 @@ class Lowering:
         if known is not None:
             return known
         item = item_of(self.trace.root.module, source, wanted)
+        if item is None or (self.composes and prod(wanted) > MANY and isinstance(item.arguments.get("value"), list)):
+            found = composed(self, source, wanted)
+            if found is not None:
+                return found
         if item is None:
             raise NoForm(f"numbers of the shape {tuple(seen)} are too many to be written into a spec")
         result = made((1, *wanted), source, varies=False)

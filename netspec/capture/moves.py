@@ -12,7 +12,7 @@ from netspec.capture.binding import bound, several
 from netspec.capture.forms import AxisMoves, NoForm
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import PlacedItem, made
-from netspec.capture.lifted import lift, repeat
+from netspec.capture.lifted import is_lifted, lift, repeat
 from netspec.capture.lookups import numbers_of
 from netspec.capture.lowering import Handler, Lowering
 from netspec.capture.masks import left_out, moved
@@ -21,7 +21,7 @@ from netspec.capture.tables import told_pairs, windows_of
 
 def _source(lowering: Lowering, call: TracedCall) -> Traced:
     value = call.args[0] if call.args else call.kwargs.get("input")
-    if isinstance(value, Traced) and value in lowering.lifted:
+    if isinstance(value, Traced) and is_lifted(lowering, value):
         return value
     if not isinstance(value, Traced) or not value.varies:
         raise NoForm(f"`{call.name}` of what no input decides has no form in a spec")
@@ -281,7 +281,7 @@ def _expand(lowering: Lowering, call: TracedCall) -> None:
     """What is repeated along the batch is one for all examples; along another axis only joins repeat."""
     result = call.results[0]
     source = next(call.reads())
-    if source in lowering.lifted:
+    if is_lifted(lowering, source):
         repeat(lowering, source, result)
         return
     if not source.varies:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any, Final, cast
 
 from netspec.capture.arithmetic import combined
 from netspec.capture.binding import bound
 from netspec.capture.forms import FIXED, Form, NoForm
 from netspec.capture.graph import Traced, TracedCall
-from netspec.capture.items import made
+from netspec.capture.items import PlacedItem, made
 from netspec.capture.lowering import Handler, Lowering
 
 
@@ -30,10 +31,9 @@ def product(lowering: Lowering, call: TracedCall, left: Any, right: Any) -> None
 
 
 def _of_two(lowering: Lowering, call: TracedCall, left: Traced, right: Traced) -> None:
-    a, form = lowering.anywhere(left)
-    b, other = lowering.anywhere(right)
+    a, b, form = _together(lowering, left, right)
     rank = len(left.shape)
-    if form != other or len(right.shape) != rank or form.at >= rank - 2:
+    if len(right.shape) != rank or form.at >= rank - 2:
         raise NoForm("the batch is not in the same place in both tensors")
     if left.shape[:-2] != right.shape[:-2]:
         raise NoForm("it repeats one of the tensors along an axis")
@@ -41,6 +41,32 @@ def _of_two(lowering: Lowering, call: TracedCall, left: Traced, right: Traced) -
     front = " ".join(("n", *axes))
     pattern = f"{front} i d, {front} d j -> {front} i j"
     lowering.add(call, "einsum", None, branches=(a, b), options={"pattern": pattern}, form=form)
+
+
+def _together(lowering: Lowering, left: Traced, right: Traced) -> tuple[Traced, Traced, Form]:
+    """Two tensors, and where the batch is in both; what is merged with it may be one axis in one of them, and several in
+    the other: windows, by rows and columns.
+
+    Raises:
+        NoForm: it is in other places.
+    """
+    a, form = lowering.anywhere(left)
+    b, other = lowering.anywhere(right)
+    if form == other:
+        return a, b, form
+    if form.at != other.at or prod(form.inner) != prod(other.inner):
+        raise NoForm("the batch is not in the same place in both tensors")
+    after = Form(form.at, (prod(form.inner),))
+    found: list[Traced] = []
+    for value, tensor, own in ((a, left, form), (b, right, other)):
+        if own == after:
+            found.append(value)
+            continue
+        merged = made(after.shape(tensor.shape, lowering.batch), value)
+        lowering.items.append(PlacedItem("Flatten", value, (merged,), {"end_dim": len(own.inner)}))
+        lowering.forms[merged] = Form()
+        found.append(merged)
+    return found[0], found[1], after
 
 
 def _with_parameter(lowering: Lowering, call: TracedCall, left: Traced, right: Traced) -> None:

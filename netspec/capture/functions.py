@@ -273,7 +273,11 @@ def _clamp(lowering: Lowering, call: TracedCall) -> None:
 def _roll(lowering: Lowering, call: TracedCall) -> None:
     given = bound(call, "input shifts dims=None")
     value = lowering.taken(given["input"])
-    lowering.layered(call, "Roll", value, {"shifts": given["shifts"], "dims": given["dims"]})
+    lowering.add(call, "Roll", value, {name: _listed(given[name]) for name in ("shifts", "dims")})
+
+
+def _listed(value: Any) -> Any:
+    return list(cast("tuple[int, ...]", value)) if isinstance(value, tuple) else value
 
 
 def _same(lowering: Lowering, call: TracedCall) -> None:

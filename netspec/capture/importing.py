@@ -24,6 +24,7 @@ from netspec.capture.growing import grown
 from netspec.capture.heads import own_output, set_aside, with_heads
 from netspec.capture.housing import housed, unhoused
 from netspec.capture.items import PlacedItem, layers_of, spliced
+from netspec.capture.lifted import unread_dropped
 from netspec.capture.lowering import Lowering
 from netspec.capture.modes import freeze
 from netspec.capture.order import chained
@@ -290,6 +291,7 @@ def _items(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
     def shape_of(value: Traced) -> tuple[int, ...]:
         return lowering.form(value).shape(value.shape, trace.batch)
 
+    unread_dropped(lowering, items, outputs)
     normalised(items, outputs, shape_of)
     fused(items, outputs, shape_of)
     if turned(items, outputs, shape_of):

@@ -47,7 +47,7 @@ def rows_chosen(lowering: Lowering, call: TracedCall, weight: Traced, index: Any
         return False
     if index.shape[0] in (1, lowering.batch) or weight.dtype != "float32":  # one for all examples, or one for each
         return False
-    chosen = _numbers(lowering, index)
+    chosen = numbers_of(lowering, index)
     if chosen is None or chosen.dtype != torch.int64:
         return False
     places = chosen[..., None] * weight.shape[1] + torch.arange(weight.shape[1])
@@ -71,7 +71,7 @@ def followed(lowering: Lowering, call: TracedCall) -> bool:
     given: dict[Traced, torch.Tensor] = {value: each.places for value, each in sources.items()}
     for value in read:
         if value not in given:
-            numbers = _numbers(lowering, value)
+            numbers = numbers_of(lowering, value)
             if numbers is None or numbers.is_floating_point():
                 return False
             given[value] = numbers
@@ -162,7 +162,7 @@ def _places(lowering: Lowering, value: Traced) -> ChosenPlaces | None:
     return ChosenPlaces(source, torch.arange(prod(shape)).reshape(shape))
 
 
-def _numbers(lowering: Lowering, value: Traced) -> torch.Tensor | None:
+def numbers_of(lowering: Lowering, value: Traced) -> torch.Tensor | None:
     """The numbers of what no input decides, and no training."""
     if value.varies:
         return None

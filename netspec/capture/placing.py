@@ -19,7 +19,8 @@ Cut = tuple[int, int]
 def _overwritten(lowering: Lowering, call: TracedCall) -> None:
     whole, index, part = call.args
     result = call.results[0]
-    cuts = _cuts(per_axis(lowering, index, len(whole.shape)), whole.shape)
+    places = cast("tuple[Any, ...]", index if isinstance(index, tuple) else (index,))
+    cuts = _cuts(per_axis(places, len(whole.shape)), whole.shape)
     shape = tuple(end - start for start, end in cuts)
     if not isinstance(part, Traced) or prod(part.shape) != prod(shape) or part.dtype != whole.dtype:
         raise NoForm("what is put into a tensor is another shape or type, or no tensor")

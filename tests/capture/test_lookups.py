@@ -151,12 +151,12 @@ def test_biases_are_looked_up_along_the_last_axis() -> None:
 
 CHOSEN: list[tuple[Callable[[Tensor], Tensor], str]] = [
     (lambda x: x[:, [2, 0]], "IndexSelect: {dim: 1, index: [2, 0]}"),
-    (lambda x: x[..., torch.tensor([[0, -1], [1, 1]])], "IndexSelect: {dim: 2, index: [[0, 6], [1, 1]]}"),
+    (lambda x: x[..., torch.tensor([[0, -1], [1, 1]])], "IndexSelect: {dim: 2, index: [0, 6, 1, 1]}"),
     (lambda x: x.transpose(0, 1)[[1, 3, 2]].transpose(0, 1), "IndexSelect: {dim: 1, index: [1, 3, 2]}"),
     (lambda x: x.index_select(2, torch.tensor([6, 6])), "IndexSelect: {dim: 2, index: [6, 6]}"),
     (lambda x: x.flip(1), 'IndexSelect: {dim: 1, index: "range(3, -1, -1)"}'),
     (lambda x: x.flip((-1, 1)), 'IndexSelect: {dim: 2, index: "range(6, -1, -1)"}'),
-    (lambda x: x[:, torch.tensor(2)], "Select: {dim: 1, index: 2}"),
+    (lambda x: x[:, torch.tensor(2)], "IndexSelect: {dim: 1, index: [2]}"),
 ]
 
 
@@ -182,9 +182,9 @@ class Chooses(nn.Module):
 
 NOT_CHOSEN: list[tuple[Callable[[Tensor], Tensor], str]] = [
     (lambda x: x[[1, 0]], "examples are chosen from the batch"),
-    (lambda x: x[:, [1, 0], [1, 0]], "along several axes at once"),
+    (lambda x: x[:, [1, 0], [1, 0]], "by several tensors or lists of indices"),
     (lambda x: x[:, torch.tensor([True, False, True, True])], "truth values"),
-    (lambda x: x.flip(0), "the order of a batch is turned"),
+    (lambda x: x.flip(0), "examples are chosen from the batch"),
 ]
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any, Final, cast
 
 from netspec.capture.binding import bound
-from netspec.capture.forms import Form, NoForm
+from netspec.capture.forms import FIXED, Form, NoForm
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import made
 from netspec.capture.lowering import Handler, Lowering
@@ -31,13 +32,18 @@ def combined(lowering: Lowering, call: TracedCall, op: str, left: Any, right: An
     if op == "+" and added(lowering, call, left, right):
         return
     result = call.results[0]
-    of = next((lowering.anywhere(v)[1] for v in (left, right) if isinstance(v, Traced) and v.varies), Form())
+    varying = [value for value in (left, right) if isinstance(value, Traced) and value.varies]
+    alone = Form() if result.shape[:1] == (1,) else FIXED
+    of = lowering.anywhere(varying[0])[1] if varying else alone
     a, b = _operand(lowering, left, result, of), _operand(lowering, right, result, of)
     forms = {form for _, form in (a, b) if form is not None}
     if len(forms) > 1:
         raise NoForm("the batch is not in the same place in both tensors")
-    form = forms.pop() if forms else Form()
+    form = forms.pop() if forms else of
     values = [value for value, _ in (a, b) if isinstance(value, Traced)]
+    if op in ("*", "/") and len(values) == 2 and _both_repeat(left, right, result):
+        _outer_product(lowering, call, op, values, form)
+        return
     if op in ("+", "*") and len(values) == 2 and values[0] is not values[1]:
         lowering.add(call, {"+": "add", "*": "mul"}[op], None, branches=tuple(values), form=form)
         return
@@ -54,6 +60,31 @@ def combined(lowering: Lowering, call: TracedCall, op: str, left: Any, right: An
     lowering.add(call, "use", None, terms=(a[0], op, b[0]), form=form)
 
 
+def _both_repeat(left: Traced, right: Traced, result: Traced) -> bool:
+    """Whether each of two tensors is repeated along an axis of the other's."""
+    wide = [prod(value.shape) < prod(result.shape) for value in (left, right)]
+    return all(wide)
+
+
+def _outer_product(lowering: Lowering, call: TracedCall, op: str, values: Sequence[Traced], form: Form) -> None:
+    """The product of two tensors of which each is repeated along axes of the other's, as `einsum`."""
+    result = call.results[0]
+    first, second = values
+    if op == "/":
+        share = made(second.shape, second)
+        lowering.add(call, "use", None, terms=(1, "/", second), form=form, gives=(share,))
+        second = share
+    names = "abcdefghijklm"[: len(form.shape(result.shape, 1)) - 1]
+    parts: list[str] = []
+    for tensor, other in zip(call.reads(), ("opqrst", "uvwxyz"), strict=True):
+        shape = form.shape((*(1 for _ in result.shape[len(tensor.shape) :]), *tensor.shape), 1)[1:]
+        whole = form.shape(result.shape, 1)[1:]
+        own = (names[i] if size == whole[i] else other[i] for i, size in enumerate(shape))
+        parts.append(" ".join(("n", *own)))
+    options = {"pattern": f"{', '.join(parts)} -> {' '.join(('n', *names))}"}
+    lowering.add(call, "einsum", None, branches=(first, second), options=options, form=form)
+
+
 def _operand(lowering: Lowering, value: Any, result: Traced, of: Form) -> tuple[Traced | float, Form | None]:
     """A value with as many axes as the result, or a number; None for the form of what is one for all examples."""
     if isinstance(value, bool) or not isinstance(value, (Traced, int, float)):
@@ -68,7 +99,9 @@ def _operand(lowering: Lowering, value: Any, result: Traced, of: Form) -> tuple[
         if number is not None:
             return number, None
         shape = (*(1 for _ in range(len(result.shape) - len(value.shape))), *value.shape)
-        if not of.plain and shape[of.at] == 1:  # the batch of the other is not its first axis, or not alone in it
+        if of == FIXED:
+            shape = (1, *shape)
+        elif not of.plain and shape[of.at] == 1:  # the batch of the other is not its first axis, or not alone in it
             shape = (1, *(1 for _ in of.inner), *shape[: of.at], *shape[of.at + 1 :])
         return lowering.constant(value, shape), None
     ready, form = lowering.anywhere(value)
@@ -154,24 +187,24 @@ def _concat(lowering: Lowering, call: TracedCall) -> None:
     rank = len(result.shape)
     varying = [value for value in tensors if value.varies]
     forms = {lowering.anywhere(value)[1] for value in varying}
-    if not varying and all(value.shape[:1] == (1,) for value in tensors):  # one for all examples
-        forms = {Form()}
+    if not varying:  # one for all examples
+        forms = {Form() if all(value.shape[:1] == (1,) for value in tensors) else FIXED}
     if len(forms) != 1:
         raise NoForm("the batch is not in the same place in all tensors")
     form = forms.pop()
     dim = form.axis(given["dim"], rank)
     if dim is None:
         raise NoForm("it puts one batch behind another")
-    values = tuple(lowering.anywhere(v)[0] if v.varies else _repeated(lowering, v) for v in tensors)
+    values = tuple(lowering.anywhere(v)[0] if v.varies else _one(lowering, v, form) for v in tensors)
     if len(values) == 1 and (call.region is None or call.region.parent is None or call.region.steps != [call]):
         lowering.is_same(result, values[0])  # a module that does nothing else joins what it is given, one or several
         return
     lowering.add(call, "concat", None, branches=values, options={} if dim == 1 else {"dim": dim}, form=form)
 
 
-def _repeated(lowering: Lowering, value: Traced) -> Traced:
-    """A constant that is repeated for each example; the join repeats it by itself."""
-    return lowering.constant(value, (1, *value.shape[1:]))
+def _one(lowering: Lowering, value: Traced, form: Form) -> Traced:
+    """A constant, also one that is repeated for each example: the join repeats it by itself."""
+    return lowering.constant(value, (1, *value.shape[form.at + 1 :]))
 
 
 def _stack(lowering: Lowering, call: TracedCall) -> None:

@@ -219,6 +219,8 @@ class _Matching:
         if (mine.takes is None) != (theirs.takes is None):
             raise _Other
         if mine.takes is not None and theirs.takes is not None:
+            if mine.word == BRANCH:  # what it is given, its combinator may have made: slices, or a part
+                self.environment.setdefault(mine.takes, theirs.takes)
             self._same(mine.takes, theirs.takes)
         for a, b in zip(mine.values(), theirs.values(), strict=True):
             self._same(a, b)

@@ -1,13 +1,15 @@
 """How the axes of a tensor lie in the value of a spec, and what moves them.
 
 A spec's value has the batch first and alone. A program may have it elsewhere, `(L, N, D)`, or merged with other axes,
-`(N · windows, L, D)`: then the value is (N, L, D), and (N, windows, L, D).
+`(N · windows, L, D)`: then the value is (N, L, D), and (N, windows, L, D). What is computed of parameters alone may have
+no batch at all, `(L, D)`: then the value is (1, L, D).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from math import prod
+from typing import Any, Final, NamedTuple
 
 
 class NoForm(Exception):
@@ -18,7 +20,7 @@ class Form(NamedTuple):
     """Where the batch of a tensor is."""
 
     at: int = 0
-    """Which of the tensor's axes has it."""
+    """Which of the tensor's axes has it; -1 of a tensor without one, which is the same for all examples."""
     inner: tuple[int, ...] = ()
     """Sizes that are merged with it in that axis, behind it."""
 
@@ -32,11 +34,17 @@ class Form(NamedTuple):
         dim %= rank
         if dim == self.at:
             return None
+        if self.at < 0:
+            return dim + 1
         return (dim if dim > self.at else dim + 1) + len(self.inner)
 
     def shape(self, tensor: Sequence[int], batch: int) -> tuple[int, ...]:
         """The shape of the value, for one of the tensor."""
-        return (batch, *self.inner, *(size for i, size in enumerate(tensor) if i != self.at))
+        return (batch if self.at >= 0 else 1, *self.inner, *(size for i, size in enumerate(tensor) if i != self.at))
+
+
+FIXED: Final = Form(-1)
+"""That of a tensor without a batch."""
 
 
 class Axis:
@@ -75,6 +83,13 @@ class AxisMoves:
         right: Groups = [[first, *merged] if i == form.at else [Axis(size)] for i, size in enumerate(tensor)]
         others = [group for i, group in enumerate(right) if i != form.at]
         return cls([[first], *([axis] for axis in merged), *(list(group) for group in others)], right)
+
+    @classmethod
+    def fixed(cls, tensor: Sequence[int], form: Form) -> AxisMoves:
+        """That of a tensor that is the same for all examples; if it has a first axis of 1 for them, that of its value
+        is no axis of the tensor's."""
+        right: Groups = [[] if i == form.at else [Axis(size)] for i, size in enumerate(tensor)]
+        return cls([[Axis(1, is_batch=True)], *(list(group) for i, group in enumerate(right) if i != form.at)], right)
 
     def copied(self) -> AxisMoves:
         """The same with groups of its own; the axes are the same."""
@@ -123,6 +138,17 @@ class AxisMoves:
                 group[at : at + 1] = [first, second]
         return first, second
 
+    def with_batch(self) -> AxisMoves:
+        """Those of a tensor without a batch, to which an axis of 1 in front of its own is added."""
+        layout = self.copied()
+        layout.right.insert(0, list(layout.left[0]))
+        return layout
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The shape of the value behind the batch."""
+        return tuple(prod(axis.size for axis in group) for group in self.left[1:])
+
     def form(self) -> Form:
         """Where the batch is now."""
         for at, group in enumerate(self.right):
@@ -138,8 +164,7 @@ class AxisMoves:
 
     def item(self) -> tuple[str, dict[str, Any]] | None:
         """The layer that moves the axes so, and its arguments; None where nothing moves."""
-        left = [[axis for axis in group if axis.size != 1] for group in self.left[1:]]
-        right = [[axis for axis in group if axis.size != 1] for group in self.order()]
+        left, right = _long(self.left[1:]), _long(self.order())
         if left == right:
             return None
         same_order = [a for group in left for a in group] == [a for group in right for a in group]
@@ -168,9 +193,13 @@ class AxisMoves:
                 del dims["start_dim"]
             return "Flatten", dims
         if len(before) == 1 and len(after) > 1:
-            sizes = [_product(group) for group in after]
+            sizes = [prod(axis.size for axis in group) for group in after]
             return "Unflatten", {"dim": start + 1, "unflattened_size": sizes}
         return None
+
+    def rearranged(self) -> tuple[str, dict[str, Any]]:
+        """The same as a `Rearrange`, also where no more than axes of 1 come or go."""
+        return self._pattern(_long(self.left[1:]), _long(self.order()))
 
     def _pattern(self, left: Groups, right: Groups) -> tuple[str, dict[str, Any]]:
         names = _names(left)
@@ -180,6 +209,11 @@ class AxisMoves:
             sizes.update({names[axis]: axis.size for axis in group if axis is not open_one})
         pattern = " -> ".join(" ".join(("n", *(_written(group, names) for group in side))) for side in (left, right))
         return "Rearrange", {"pattern": pattern} | ({"sizes": sizes} if sizes else {})
+
+
+def _long(groups: Groups) -> Groups:
+    """The axes without those of 1."""
+    return [[axis for axis in group if axis.size != 1] for group in groups]
 
 
 _LETTERS = {1: "c", 2: "ld", 3: "chw", 4: "cthw"}
@@ -202,10 +236,3 @@ def _written(group: list[Axis], names: dict[Axis, str]) -> str:
         return "1"
     text = " ".join(names[axis] for axis in group)
     return text if len(group) == 1 else f"({text})"
-
-
-def _product(group: list[Axis]) -> int:
-    found = 1
-    for axis in group:
-        found *= axis.size
-    return found

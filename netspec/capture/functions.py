@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, cast
 
-from netspec.capture import moves, products, weighted
+from netspec.capture import moves, placing, products, weighted
 from netspec.capture.arithmetic import HANDLERS as ARITHMETIC
 from netspec.capture.binding import bound
 from netspec.capture.forms import NoForm
@@ -273,7 +273,11 @@ def _clamp(lowering: Lowering, call: TracedCall) -> None:
 def _roll(lowering: Lowering, call: TracedCall) -> None:
     given = bound(call, "input shifts dims=None")
     value = lowering.taken(given["input"])
-    lowering.layered(call, "Roll", value, {"shifts": given["shifts"], "dims": given["dims"]})
+    lowering.add(call, "Roll", value, {name: _listed(given[name]) for name in ("shifts", "dims")})
+
+
+def _listed(value: Any) -> Any:
+    return list(cast("tuple[int, ...]", value)) if isinstance(value, tuple) else value
 
 
 def _same(lowering: Lowering, call: TracedCall) -> None:
@@ -307,6 +311,7 @@ HANDLERS: Final[dict[str, Handler]] = {
     **{name: _value_by_value(*spec) for name, spec in _LAYERS.items()},
     **{name: _of_maps(*spec) for name, spec in _PLAIN.items()},
     **moves.HANDLERS,
+    **placing.HANDLERS,
     **ARITHMETIC,
     **weighted.HANDLERS,
     **products.HANDLERS,

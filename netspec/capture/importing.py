@@ -27,6 +27,7 @@ from netspec.capture.heads import own_output, set_aside, with_heads
 from netspec.capture.housing import housed, unhoused
 from netspec.capture.items import PlacedItem, layers_of, spliced
 from netspec.capture.layers import offered, offering, plugins_of
+from netspec.capture.lifted import unread_dropped
 from netspec.capture.lowering import Lowering
 from netspec.capture.modes import freeze
 from netspec.capture.order import chained
@@ -315,6 +316,7 @@ def _items(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
         known = lowering.forms.get(value) or lowering.forms.get(lowering.find(value)) or Form()  # of items' own: plain
         return known.shape(value.shape, trace.batch)
 
+    unread_dropped(lowering, items, outputs)
     once(items, outputs)
     normalised(items, outputs, shape_of)
     fused(items, outputs, shape_of)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from netspec.capture.graph import NotCaptured
 from netspec.capture.own import original
 from netspec.capture.parametrized import parametrized
+from netspec.capture.tables import told
 from netspec.capture.transformer_arguments import one_layer, stack, whole
 from netspec.capture.units import known_unit
 from netspec.emit.yaml import written_arguments
@@ -103,11 +104,24 @@ def made(name: str, arguments: dict[str, Any]) -> Layer | None:
 
 
 def written(layer: Layer) -> dict[str, Any]:
-    """The arguments of a layer that differ from their defaults."""
-    found = written_arguments(layer)
+    """The arguments of a layer that differ from their defaults, long lists of numbers by the rule that they follow."""
+    found = {name: _by_rule(value) for name, value in written_arguments(layer).items()}
     found.pop("inplace", None)
     found.pop("batch_first", None)  # the batch is always first
     return found
+
+
+_LONG: Final = 16
+"""Numbers that nobody types one by one."""
+
+
+def _by_rule(value: Any) -> Any:
+    """What is written of an argument."""
+    if not isinstance(value, tuple):
+        return value
+    numbers = list(cast("tuple[Any, ...]", value))
+    is_long = len(numbers) >= _LONG or any(isinstance(number, tuple) for number in numbers)
+    return (told(torch.tensor(numbers)) if is_long else None) or tuple(numbers)
 
 
 def _short(value: Any) -> Any:
@@ -274,6 +288,15 @@ def of_rank(layer: Layer, rank: int) -> Layer:
     return layer.model_copy(update={"dim": field.default}) if dim + rank == field.default else layer
 
 
+def _chosen(module: Any) -> dict[str, Any]:
+    return {"dim": module.dim, "index": _tupled(module.index.tolist())}
+
+
+def _tupled(tree: Any) -> Any:
+    """Lists in lists as tuples, as fields have them."""
+    return tuple(map(_tupled, cast("list[Any]", tree))) if isinstance(tree, list) else tree
+
+
 def _unpooled(module: Any) -> dict[str, Any]:
     names = ("kernel_size", "stride", "padding")
     return {name: getattr(module, name) for name in names} | {"output_size": getattr(module, "output_size", None)}
@@ -321,6 +344,7 @@ _READERS: Final[dict[str, Any]] = {
     "NoisyLinear": _noisy,
     **{f"{way}MaxUnpool{axes}d": _unpooled for way in ("", "Sized") for axes in (1, 2, 3)},
     "Rearrange": _rearranged,
+    "IndexSelect": _chosen,
     "Upsample": _scaled,
     "ClassToken": _nothing,
     "PositionEmbedding": _nothing,

@@ -1,89 +1,133 @@
 """Values that are one for all examples and are computed of parameters.
 
-A program has no batch axis in them, a spec has one of 1 in front. Their axes are moved as those of any other value: a
-table of biases that was looked up, `(L, S, heads)`, becomes `(heads, L, S)`.
+A program may have no batch axis in them, a spec has one of 1 in front. Their axes are moved as those of any other
+value: a table of biases that was looked up, `(L, S, heads)`, becomes `(heads, L, S)`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
-from netspec.capture.binding import bound, several
-from netspec.capture.forms import AxisMoves, Form, Unmovable
-from netspec.capture.graph import Traced, TracedCall
+from netspec.capture.forms import FIXED, Axis, AxisMoves, Form, NoForm, Unmovable
+from netspec.capture.graph import Traced
 from netspec.capture.items import PlacedItem, made
-from netspec.capture.lookups import only_reshapes
+from netspec.capture.patterns import ItemGraph
 
 if TYPE_CHECKING:
     from netspec.capture.lowering import Lowering
 
 
-def lift(lowering: Lowering, value: Traced) -> None:
-    """Note that a value that is given in the spec has an axis in front there, which it lacks in the program."""
-    lowering.lifted[value] = (value, AxisMoves.of((1, *value.shape), Form(), 1))
+class Lifted(NamedTuple):
+    """Such a value."""
+
+    base: Traced
+    """The value of the spec that it is made of."""
+    layout: AxisMoves
+    """How the axes of that are moved; the tensor has no batch, unless it is repeated for each example."""
+
+    @property
+    def is_repeated(self) -> bool:
+        """Whether a program has it once for each example."""
+        return self.layout.left[0][0].size != 1
 
 
-def moved_once(lowering: Lowering, call: TracedCall) -> bool:
-    """Move the axes of such a value; False where it is none, or the call does something else."""
-    value = call.args[0] if call.args else call.kwargs.get("input")
-    if not isinstance(value, Traced) or value not in lowering.lifted or len(call.results) != 1:
-        return False
-    result = call.results[0]
-    if result.dtype != value.dtype:
-        return False
+def lift(lowering: Lowering, values: Iterable[Traced]) -> None:
+    """Note those of some values that no input decides, and that the spec has now."""
+    for value in values:
+        if value.varies or value in lowering.lifted or not (value in lowering.forms or value in lowering.same):
+            continue
+        base = lowering.find(value)
+        form = lowering.forms.get(value, Form() if len(base.shape) == len(value.shape) else FIXED)
+        if base in lowering.forms:
+            lowering.lifted[value] = Lifted(base, AxisMoves.fixed(value.shape, form))
+
+
+def is_lifted(lowering: Lowering, value: Traced) -> bool:
+    """Whether a value is noted as such; numbers of which it is written what they are computed of get there."""
+    if lowering.composes and value.kind == "numbers" and value not in lowering.lifted:
+        base, form = lowering.anywhere(value)
+        lowering.lifted.setdefault(value, Lifted(base, AxisMoves.fixed(value.shape, form)))
+    return value in lowering.lifted
+
+
+def form_of(lowering: Lowering, value: Traced) -> Form:
+    """Where the batch of what no input decides is: in a first axis of 1, or of all examples with the same numbers."""
+    if value.shape[:1] != (lowering.batch,):
+        return Form() if value.shape[:1] == (1,) else FIXED
+    lifted, (_, seen) = lowering.lifted.get(value), lowering.constants.get(value, (value, value.shape))
+    if (lifted is not None and lifted.is_repeated) or (len(seen) == len(value.shape) and seen[0] == 1):
+        return Form()
+    numbers = value.tensor if value.kind == "numbers" else None
+    return FIXED if numbers is None or not bool((numbers == numbers[:1]).all()) else Form()
+
+
+def unread_dropped(lowering: Lowering, items: list[PlacedItem], outputs: Sequence[Traced]) -> None:
+    """Take away what functions make of parameters and nobody reads: who reads its results may have known them as they
+    are, a weight that is standardised, or all of it together is a layer."""
+    graph = ItemGraph(items, outputs)
+    for value in reversed(lowering.computed):
+        if graph.maker(value) is not None and graph.counts[value] == 0:
+            graph.dropped(items, value)
+
+
+def move_lifted(lowering: Lowering, value: Traced, result: Traced, move: Callable[[AxisMoves], None]) -> None:
+    """Move the axes of such a value.
+
+    Raises:
+        NoForm: it cuts axes where no part of them ends.
+    """
     base, before = lowering.lifted[value]
     layout = before.copied()
     try:
-        dims = _order(call, len(value.shape))
-        if dims is not None:
-            layout.permuted([0, *(dim + 1 for dim in dims)])
-        elif only_reshapes(call):
-            layout.reshaped((1, *result.shape))
-        else:
-            return False
+        move(layout)
     except Unmovable:
-        return False
-    lowering.lifted[result] = (base, layout)
-    return True
+        raise NoForm("it cuts axes where no part of them ends") from None
+    lowering.lifted[result] = Lifted(base, layout)
+
+
+def repeat(lowering: Lowering, value: Traced, result: Traced) -> None:
+    """Note that such a value is repeated for each example.
+
+    Raises:
+        NoForm: it is repeated along another axis.
+    """
+    base, before = lowering.lifted[value]
+    own = (1, *value.shape) if len(result.shape) == len(value.shape) + 1 else value.shape
+    if result.shape != own:
+        if own[0] != 1 or result.shape != (lowering.batch, *own[1:]):
+            raise NoForm("it repeats values along an axis")
+        batch = Axis(lowering.batch, is_batch=True)
+        right = before.right[len(value.shape) + 1 - len(own) :]
+        layout = AxisMoves([[batch], *before.left[1:]], [[batch], *right]).copied()
+    else:
+        layout = AxisMoves(before.left, [*([] for _ in own[len(value.shape) :]), *before.right]).copied()
+    lowering.lifted[result] = Lifted(base, layout)
 
 
 def lifted_value(lowering: Lowering, value: Traced, shape: Sequence[int]) -> Traced | None:
-    """Such a value in a shape whose first axis, of 1, is that of the batch; None where it is none, or not moved."""
+    """Such a value in a shape whose first axis, of 1 or of all examples, is that of the batch; None where it is none,
+    or has no such shape."""
     found = lowering.lifted.get(value)
-    if found is None or found[0] is value or not shape or shape[0] != 1:
+    if found is None or not shape or not (shape[0] == 1 or found.is_repeated):
         return None
     wanted = tuple(shape[1:])
     known = lowering.parameters.get((value, wanted))
     if known is not None:
         return known
-    base, layout = found[0], found[1].copied()
+    base, layout = found.base, found.layout.copied() if found.is_repeated else found.layout.with_batch()
     try:
-        layout.reshaped((1, *wanted))
+        layout.reshaped((lowering.batch if found.is_repeated else 1, *wanted))
     except Unmovable:
         return None
     item = layout.item()
+    if item is None and layout.sizes == wanted:
+        return base
+    if item is None and len(layout.sizes) == 1:
+        item = "Unflatten", {"dim": 1, "unflattened_size": list(wanted)}
+    word, arguments = item or layout.rearranged()
     result = made((1, *wanted), value, varies=False)
-    if item is None:
-        word, arguments = "Unflatten", {"dim": 1, "unflattened_size": list(wanted)}
-        if tuple(base.shape) == wanted:
-            return base
-    else:
-        word, arguments = item
     lowering.items.append(PlacedItem(word, base, (result,), arguments))
     lowering.forms[result] = Form()
     lowering.parameters[value, wanted] = result
     return result
-
-
-def _order(call: TracedCall, rank: int) -> list[int] | None:
-    """The order in which a call puts axes; None if it does something else."""
-    if call.name == "permute":
-        return [dim % rank for dim in several(call)]
-    if call.name in ("transpose", "swapaxes"):
-        given: dict[str, Any] = bound(call, "input dim0 dim1" if call.name == "transpose" else "input axis0 axis1")
-        a, b = (dim % rank for name, dim in given.items() if name != "input")
-        dims = list(range(rank))
-        dims[a], dims[b] = b, a
-        return dims
-    return None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import torch
 
-from netspec.capture.forms import Form
+from netspec.capture.forms import AxisMoves, Form
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import PlacedItem, made
 from netspec.capture.tables import told
@@ -52,7 +52,7 @@ def rows_chosen(lowering: Lowering, call: TracedCall, weight: Traced, index: Any
         return False
     if index.shape[0] in (1, lowering.batch) or weight.dtype != "float32":  # one for all examples, or one for each
         return False
-    chosen = _numbers(lowering, index)
+    chosen = numbers_of(lowering, index)
     if chosen is None or chosen.dtype != torch.int64:
         return False
     places = chosen[..., None] * weight.shape[1] + torch.arange(weight.shape[1])
@@ -76,7 +76,7 @@ def followed(lowering: Lowering, call: TracedCall) -> bool:
     given: dict[Traced, torch.Tensor] = {value: each.places for value, each in sources.items()}
     for value in read:
         if value not in given:
-            numbers = _numbers(lowering, value)
+            numbers = numbers_of(lowering, value)
             if numbers is None or numbers.is_floating_point():
                 return False
             given[value] = numbers
@@ -112,7 +112,11 @@ def looked_up(lowering: Lowering, value: Traced, shape: Sequence[int]) -> Traced
         return known
     lead = next((i for i, size in enumerate(places.shape) if size != 1), 0)
     own = places.reshape(places.shape[lead:])
-    result = _permuted(lowering, found.source, own) or _from_table(lowering, found.source, own)
+    result = (
+        _permuted(lowering, found.source, own)
+        or _from_table(lowering, found.source, own)
+        or _along_axes(lowering, found.source, own)
+    )
     if result is not None and lead:
         names = " ".join("abcdef"[: own.dim()])
         ones = " ".join("1" for _ in range(lead))
@@ -167,7 +171,7 @@ def _places(lowering: Lowering, value: Traced) -> ChosenPlaces | None:
     return ChosenPlaces(source, torch.arange(prod(shape)).reshape(shape))
 
 
-def _numbers(lowering: Lowering, value: Traced) -> torch.Tensor | None:
+def numbers_of(lowering: Lowering, value: Traced) -> torch.Tensor | None:
     """The numbers of what no input decides, and no training."""
     if value.varies:
         return None
@@ -226,7 +230,7 @@ def _axes(shape: Sequence[int], names: Sequence[str]) -> str | None:
 
 def _from_table(lowering: Lowering, source: Traced, places: torch.Tensor) -> Traced | None:
     """Rows of a table, chosen by numbers, with the axis of the rows in some place."""
-    if len(source.shape) != 2:
+    if len(source.shape) != 2 or places.numel() == source.shape[1]:  # one row is no table
         return None
     rows, width = source.shape
     for axis in [i for i, size in enumerate(places.shape) if size == width]:
@@ -260,6 +264,33 @@ def _from_table(lowering: Lowering, source: Traced, places: torch.Tensor) -> Tra
         pattern = f"n {' '.join(names)} h -> n {' '.join(turned)}"
         return _moved(lowering, source, found, pattern, tuple(places.shape))
     return None
+
+
+def _along_axes(lowering: Lowering, source: Traced, places: torch.Tensor) -> Traced | None:
+    """A parameter of which along each axis all, one or some places are chosen, whatever is chosen along the others."""
+    steps: list[tuple[str, dict[str, Any]]] = []
+    shape, order = [1], list[int]()
+    for along, size in zip(torch.unravel_index(places, source.shape), source.shape, strict=True):
+        own = [dim for dim in range(along.dim()) if bool((along != along.narrow(dim, 0, 1)).any())]
+        chosen = along[tuple(slice(None) if dim in own else 0 for dim in range(along.dim()))]
+        if not own:
+            steps.append(("Select", {"dim": len(shape), "index": int(chosen)}))
+        elif not torch.equal(chosen, torch.arange(size)):
+            steps.append(("IndexSelect", {"dim": len(shape), "index": told(chosen)}))
+        shape, order = [*shape, *chosen.shape], [*order, *own]
+    is_whole = len(order) == len(set(order)) and prod(shape) == places.numel()
+    if not is_whole or any(arguments["index"] is None for _, arguments in steps):
+        return None
+    layout = AxisMoves.of(shape, Form(), 1)
+    layout.permuted([0, *(order.index(dim) + 1 for dim in sorted(order))])
+    layout.reshaped((1, *places.shape))
+    moved = layout.item()
+    value = lowering.constant(source, (1, *source.shape))
+    for word, arguments in (*steps, *(() if moved is None else (moved,))):
+        before, value = value, made((1, *places.shape), source, varies=False)
+        lowering.items.append(PlacedItem(word, before, (value,), arguments))
+        lowering.forms[value] = Form()
+    return value
 
 
 def _moved(lowering: Lowering, source: Traced, start: Traced, pattern: str, shape: tuple[int, ...]) -> Traced:

@@ -9,12 +9,13 @@ from typing import Any, Final
 from torch import nn
 
 from netspec.capture import layers
-from netspec.capture.buffers import BufferPart, of_buffers, saved
+from netspec.capture.buffers import MANY, BufferPart, of_buffers, saved
+from netspec.capture.composed import composed
 from netspec.capture.constants import Homes, item_of, noted
-from netspec.capture.forms import AxisMoves, Form, NoForm, Unmovable
+from netspec.capture.forms import FIXED, AxisMoves, Form, NoForm, Unmovable
 from netspec.capture.graph import Place, Region, Trace, Traced, TracedCall, calls_in
 from netspec.capture.items import PlacedItem, made
-from netspec.capture.lifted import lift, lifted_value, moved_once
+from netspec.capture.lifted import Lifted, form_of, lift, lifted_value, move_lifted
 from netspec.capture.lookups import ChosenPlaces, followed, looked_up
 from netspec.capture.modes import draws, in_eval, keeps_statistics
 from netspec.capture.own import own_buffers
@@ -60,8 +61,10 @@ class Lowering:
         """Tensors that are others, padded with `-inf`, and by how much: pools of maxima pad so by themselves."""
         self.parts: dict[Traced, BufferPart] = {}
         """Of numbers the buffer that they are a part of."""
-        self.lifted: dict[Traced, tuple[Traced, AxisMoves]] = {}
-        """Of values without a batch axis what they are made of, and how its axes are moved; see `lifted.py`."""
+        self.lifted: dict[Traced, Lifted] = {}
+        """Of values that are one for all examples what they are made of, and how its axes are moved."""
+        self.computed: list[Traced] = []
+        """Such values that functions give."""
         self.places: dict[Traced, ChosenPlaces] = {}
         """Of what is moved or chosen of a parameter, which numbers of it."""
         self.truths: dict[Traced, Any] = {}
@@ -78,6 +81,8 @@ class Lowering:
             (*trace.root.outputs, *(value for call in calls_in(trace.root) for value in call.reads()))
         )
         """All values that something reads."""
+        self.composes = False
+        """Whether numbers are written as what they are computed of."""
         self.tries = False
         """Whether it is tried what a region is that works on slices."""
         for value in trace.inputs:
@@ -95,6 +100,9 @@ class Lowering:
                     called(self, step)
                 else:
                     self._call(step)
+                    lift(self, step.results)
+                    if step.layer is None:
+                        self.computed += [value for value in step.results if not value.varies]
             except NoForm as reason:
                 if isinstance(step, TracedCall) and not any(value.varies for value in step.results):
                     del self.items[count:]  # it may be that nobody reads what has no form
@@ -115,7 +123,7 @@ class Lowering:
         if value.varies or found in self.forms:
             return found
         source, seen = self.constants.get(value, (value, value.shape))
-        return self.parameters.get((source, tuple(seen[1:])))
+        return self.parameters.get((source, tuple(seen[1:]))) or self.parameters.get((source, tuple(seen)))
 
     def _call(self, call: TracedCall) -> None:
         if not call.results:
@@ -125,11 +133,15 @@ class Lowering:
             return
         name = call.name
         handler = self.functions.get(name) or self.functions.get(name.strip("_"))
-        if not any(value.varies for value in call.results) and (
-            moved_once(self, call)
-            or noted(self, call)
-            or followed(self, call)
-            or ((handler is None or name in _CHOOSE or call.results[0].dtype == "bool") and of_buffers(self, call))
+        is_fixed = not any(value.varies for value in call.results)
+        if (
+            is_fixed
+            and not any(value in self.lifted for value in call.reads())
+            and (
+                noted(self, call)
+                or followed(self, call)
+                or ((handler is None or name in _CHOOSE or call.results[0].dtype == "bool") and of_buffers(self, call))
+            )
         ):
             return
         if handler is None:
@@ -192,7 +204,8 @@ class Lowering:
         if not isinstance(value, Traced):
             raise NoForm(f"it is given {value!r}, which is no tensor")
         if not value.varies:
-            return self.constant(value, value.shape), Form()
+            form = form_of(self, value)
+            return self.constant(value, value.shape if form.plain else (1, *value.shape)), form
         ready = self.ready(value)
         return ready, self._form_of(value, ready)
 
@@ -201,13 +214,15 @@ class Lowering:
         known = saved(self, value, shape) or lifted_value(self, value, shape)
         if known is not None:
             return known
+        if value in self.same:
+            return self.constant(self.same[value], shape)
         source, seen = self.constants.get(value, (value, value.shape))
         if source.kind == "made":
             chosen = looked_up(self, source, shape)
             if chosen is not None:
                 return chosen
             ready = self.ready(source if tuple(seen) == source.shape else value)
-            if ready in self.forms:
+            if self.forms.get(ready, FIXED) != FIXED:
                 return ready
             self.refused.extend([self.unsaid[source]] if source in self.unsaid else [])
             raise NoForm("it is computed of parameters in a way that has no form in a spec")
@@ -225,6 +240,10 @@ class Lowering:
         if known is not None:
             return known
         item = item_of(self.trace.root.module, source, wanted)
+        if item is None or (self.composes and prod(wanted) > MANY and isinstance(item.arguments.get("value"), list)):
+            found = composed(self, source, wanted)
+            if found is not None:
+                return found
         if item is None:
             raise NoForm(f"numbers of the shape {tuple(seen)} are too many to be written into a spec")
         result = made((1, *wanted), source, varies=False)
@@ -266,9 +285,14 @@ class Lowering:
     def is_same(self, value: Traced, as_one: Traced) -> None:
         """Note that a tensor has the numbers of another."""
         self.same[value] = as_one
+        if as_one in self.lifted:
+            self.lifted[value] = self.lifted[as_one]
 
     def move(self, value: Traced, result: Traced, move: Callable[[AxisMoves], None]) -> None:
         """Note that a tensor is another whose axes were moved."""
+        if value in self.lifted:
+            move_lifted(self, value, result, move)
+            return
         value = value if value in self.pending or value in self.forms else self.find(value)
         if value in self.pending:
             base, before = self.pending[value]
@@ -328,18 +352,14 @@ class Lowering:
             return
         if len(given) > 1:
             raise NoForm(f"`{name}` is given {len(given)} tensors")
-        fixed = name == "Embedding" and not given[0].varies
-        positions = fixed and (len(given[0].shape) < 2 or given[0].shape[0] not in (1, self.batch))
-        value, form = (self.constant(given[0], (1, *given[0].shape)), Form()) if positions else self.anywhere(given[0])
+        value, form = self.anywhere(given[0])
         arguments = layers.written(layers.of_rank(layer, len(given[0].shape)) if form.plain else layer)
         if name == "Identity" or (name == "StochasticDepth" and not arguments.get("p")):
-            self.passed_on(call, value, name, **arguments)
+            self.passed_on(call, given[0], name, **arguments)
             return
         if not form.plain and not position_free(name, layer, form, len(given[0].shape)):
             raise NoForm(f"`{name}` works on a batch that is merged with another axis, or is not the first")
         self.add(call, name, value, arguments, form=form, **more)
-        if positions:
-            lift(self, call.results[0])
 
     def is_steady(self, call: TracedCall) -> bool:
         """Whether the module that calls a function stays in eval mode while the whole trains."""
@@ -347,8 +367,10 @@ class Lowering:
 
     def passed_on(self, call: TracedCall, value: Traced, word: str = "Identity", **arguments: Any) -> None:
         """Note that a layer changes nothing; it has a place among its siblings."""
-        value, _ = self.anywhere(value)
+        value, form = self.anywhere(value)
         self.is_same(call.results[0], value)
+        if not value.varies:
+            self.forms[call.results[0]] = form
         self.items.append(PlacedItem(word, value, (), arguments, path=call.path))
 
     def _in_its_mode(self, call: TracedCall, module: nn.Module, layer: Layer, more: dict[str, Any]) -> Layer | None:

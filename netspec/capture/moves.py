@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isqrt
 from typing import Any, Final, cast
 
+import torch
+
 from netspec.capture.binding import bound, several
-from netspec.capture.forms import NoForm
+from netspec.capture.forms import AxisMoves, NoForm
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import PlacedItem, made
+from netspec.capture.lifted import is_lifted, lift, repeat
+from netspec.capture.lookups import numbers_of
 from netspec.capture.lowering import Handler, Lowering
-from netspec.capture.masks import moved
+from netspec.capture.masks import left_out, moved
+from netspec.capture.tables import told_pairs, windows_of
 
 
 def _source(lowering: Lowering, call: TracedCall) -> Traced:
     value = call.args[0] if call.args else call.kwargs.get("input")
+    if isinstance(value, Traced) and is_lifted(lowering, value):
+        return value
     if not isinstance(value, Traced) or not value.varies:
         raise NoForm(f"`{call.name}` of what no input decides has no form in a spec")
     found = lowering.find(value)
@@ -77,14 +85,87 @@ def _choose(lowering: Lowering, call: TracedCall) -> None:
     lists = sum(isinstance(part, tuple) for part in index)
     if lists == 1 and not any(isinstance(part, int) for part in index):
         index = tuple(_run(cast("tuple[Any, ...]", part)) if isinstance(part, tuple) else part for part in index)
+    if sum(isinstance(part, (Traced, list, tuple)) for part in index) == 1:
+        _looked_up(lowering, call, value, index)
+        return
     if any(isinstance(part, (Traced, list, tuple, bool)) for part in index):
-        raise NoForm("values are chosen by a tensor or a list of indices")
+        raise NoForm("values are chosen by several tensors or lists of indices")
+    _indexed(lowering, call, value, per_axis(index, rank))
+
+
+def per_axis(index: Sequence[Any], rank: int) -> list[Any]:
+    """The parts of an index: one for each axis, and None for each new one."""
     used = sum(part is not None and part is not Ellipsis for part in index)
     if Ellipsis not in index:
         index = (*index, Ellipsis)
     at = index.index(Ellipsis)
-    parts: list[Any] = [*index[:at], *[slice(None)] * (rank - used), *index[at + 1 :]]
-    _indexed(lowering, call, value, parts)
+    return [*index[:at], *[slice(None)] * (rank - used), *index[at + 1 :]]
+
+
+def _looked_up(lowering: Lowering, call: TracedCall, value: Traced, index: Sequence[Any]) -> None:
+    """Slices along one axis, by a tensor of their numbers or a list of them: `x[:, index]`."""
+    at = next(i for i, part in enumerate(index) if isinstance(part, (Traced, list, tuple)))
+    if any(part is not Ellipsis and part != slice(None) for i, part in enumerate(index) if i != at):
+        raise NoForm("values are chosen by a tensor or a list of indices, and along another axis, too")
+    dim = at if Ellipsis not in index[:at] else at - len(index) + len(value.shape)
+    _chosen(lowering, call, value, dim, index[at])
+
+
+def _index_select(lowering: Lowering, call: TracedCall) -> None:
+    given = bound(call, "input dim index")
+    _chosen(lowering, call, _source(lowering, call), given["dim"] % len(call.results[0].shape), given["index"])
+
+
+def _chosen(lowering: Lowering, call: TracedCall, source: Traced, dim: int, index: Any) -> None:
+    """Slices of a value along an axis, by their numbers: an axis for each of those of the index takes its place."""
+    chosen = numbers_of(lowering, index) if isinstance(index, Traced) else torch.tensor(index)
+    if chosen is None or chosen.dtype != torch.int64:
+        raise NoForm("values are chosen by a tensor that is computed, or of truth values")
+    if isinstance(index, Traced):
+        left_out(lowering, lowering.constants.get(index, (index, ()))[0])
+    result, size = call.results[0], source.shape[dim]
+    front, behind = source.shape[:dim], source.shape[dim + 1 :]
+    side = isqrt(chosen.numel())
+    pairs = chosen.reshape(side, side) if chosen.dim() == 1 and side**2 == chosen.numel() > 1 else chosen
+    found = windows_of(pairs % size) if pairs.dim() == 2 else None
+    if found is None or size % found.kinds:
+        value = _along(lowering, call, source, dim, chosen % size)
+        lowering.move(value, result, lambda layout: layout.reshaped(result.shape))
+        return
+    grid = made((*front, size // found.kinds, found.kinds, *behind), result)
+    lowering.move(source, grid, lambda layout: layout.reshaped(grid.shape))
+    value = _along(lowering, call, _along(lowering, call, grid, dim, found.rows), dim + 1, found.columns)
+    (above, below), (left, right) = found.rows.shape, found.columns.shape
+
+    def move(layout: AxisMoves) -> None:
+        layout.reshaped((*front, above, below, left, right, *behind))
+        turned = [dim, dim + 2, dim + 1, dim + 3]
+        layout.permuted([*range(dim), *turned, *range(dim + 4, dim + 4 + len(behind))])
+        layout.reshaped(result.shape)
+
+    lowering.move(value, result, move)
+
+
+def _along(lowering: Lowering, call: TracedCall, source: Traced, dim: int, chosen: torch.Tensor) -> Traced:
+    """Slices along one axis, one behind the other."""
+    value, form = lowering.anywhere(source)
+    axis, told = form.axis(dim, len(source.shape)), told_pairs(chosen)
+    if axis is None:
+        raise NoForm("examples are chosen from the batch")
+    if told is None:
+        raise NoForm(f"{chosen.numel()} indices of values are too many to be written into a spec")
+    result = made((*source.shape[:dim], chosen.numel(), *source.shape[dim + 1 :]), source)
+    lowering.add(call, "IndexSelect", value, {"dim": axis, "index": told}, form=form, gives=(result,))
+    lift(lowering, [result])
+    return result
+
+
+def _flip(lowering: Lowering, call: TracedCall) -> None:
+    """Slices along axes in the opposite order."""
+    value = _source(lowering, call)
+    for dim in several(call):
+        value = _along(lowering, call, value, dim % len(value.shape), torch.arange(value.shape[dim] - 1, -1, -1))
+    lowering.is_same(call.results[0], value)
 
 
 def _run(indices: Sequence[Any]) -> Any:
@@ -212,6 +293,9 @@ def _expand(lowering: Lowering, call: TracedCall) -> None:
     """What is repeated along the batch is one for all examples; along another axis only joins repeat."""
     result = call.results[0]
     source = next(call.reads())
+    if is_lifted(lowering, source):
+        repeat(lowering, source, result)
+        return
     if not source.varies:
         known, shape = lowering.constants.get(source, (source, source.shape))
         aligned = (*(1 for _ in range(len(result.shape) - len(shape))), *shape)
@@ -237,6 +321,8 @@ HANDLERS: Final[dict[str, Handler]] = {
     "__getitem__": _choose,
     "select": _select,
     "narrow": _narrow,
+    "index_select": _index_select,
+    "flip": _flip,
     "chunk": _chunk,
     **dict.fromkeys(("split", "split_with_sizes", "tensor_split"), _split),
     "unbind": _unbind,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any, Final, cast
 
 from netspec.capture.arithmetic import combined
 from netspec.capture.binding import bound
-from netspec.capture.forms import Form, NoForm
+from netspec.capture.forms import FIXED, Form, NoForm
 from netspec.capture.graph import Traced, TracedCall
-from netspec.capture.items import made
+from netspec.capture.items import PlacedItem, made
 from netspec.capture.lowering import Handler, Lowering
 
 
@@ -30,10 +31,9 @@ def product(lowering: Lowering, call: TracedCall, left: Any, right: Any) -> None
 
 
 def _of_two(lowering: Lowering, call: TracedCall, left: Traced, right: Traced) -> None:
-    a, form = lowering.anywhere(left)
-    b, other = lowering.anywhere(right)
+    a, b, form = _together(lowering, left, right)
     rank = len(left.shape)
-    if form != other or len(right.shape) != rank or form.at >= rank - 2:
+    if len(right.shape) != rank or form.at >= rank - 2:
         raise NoForm("the batch is not in the same place in both tensors")
     if left.shape[:-2] != right.shape[:-2]:
         raise NoForm("it repeats one of the tensors along an axis")
@@ -41,6 +41,32 @@ def _of_two(lowering: Lowering, call: TracedCall, left: Traced, right: Traced) -
     front = " ".join(("n", *axes))
     pattern = f"{front} i d, {front} d j -> {front} i j"
     lowering.add(call, "einsum", None, branches=(a, b), options={"pattern": pattern}, form=form)
+
+
+def _together(lowering: Lowering, left: Traced, right: Traced) -> tuple[Traced, Traced, Form]:
+    """Two tensors, and where the batch is in both; what is merged with it may be one axis in one of them, and several in
+    the other: windows, by rows and columns.
+
+    Raises:
+        NoForm: it is in other places.
+    """
+    a, form = lowering.anywhere(left)
+    b, other = lowering.anywhere(right)
+    if form == other:
+        return a, b, form
+    if form.at != other.at or prod(form.inner) != prod(other.inner):
+        raise NoForm("the batch is not in the same place in both tensors")
+    after = Form(form.at, (prod(form.inner),))
+    found: list[Traced] = []
+    for value, tensor, own in ((a, left, form), (b, right, other)):
+        if own == after:
+            found.append(value)
+            continue
+        merged = made(after.shape(tensor.shape, lowering.batch), value)
+        lowering.items.append(PlacedItem("Flatten", value, (merged,), {"end_dim": len(own.inner)}))
+        lowering.forms[merged] = Form()
+        found.append(merged)
+    return found[0], found[1], after
 
 
 def _with_parameter(lowering: Lowering, call: TracedCall, left: Traced, right: Traced) -> None:
@@ -100,10 +126,13 @@ def _einsum(lowering: Lowering, call: TracedCall) -> None:
         raise NoForm("an einsum with `...` has no form yet")
     left, _, right = equation.replace(" ", "").partition("->")
     parts = left.split(",")
-    if not any(o.varies for o in operands) and not all(o.shape[:1] == (1,) for o in operands):
-        raise NoForm("an einsum of parameters alone has no form yet, other than with a first axis of 1 for the batch")
-    pairs = zip(parts, operands, strict=True)
-    batch = next((part[0] for part, operand in pairs if operand.varies), parts[0][0])
+    pairs = [*zip(parts, operands, strict=True)]
+    varying = next((part[0] for part, operand in pairs if operand.varies), None)
+    is_fixed = varying is None and not all(operand.shape[:1] == (1,) for operand in operands)
+    if is_fixed:  # of parameters alone, one for all examples
+        varying = next(letter for letter in "nabcdefghijklm" if letter not in left)
+        right = varying + right
+    batch = varying or parts[0][0]
     values: list[Traced] = []
     for i, operand in enumerate(operands):
         if operand.varies:
@@ -120,8 +149,9 @@ def _einsum(lowering: Lowering, call: TracedCall) -> None:
         values.append(lowering.constant(operand, (1, *operand.shape)))
     if not right.startswith(batch):
         raise NoForm(_FIRST)
-    spaced = ", ".join(" ".join(part) for part in parts) + " -> " + " ".join(right)
-    lowering.add(call, "einsum", None, branches=tuple(values), options={"pattern": spaced}, form=Form())
+    options = {"pattern": ", ".join(" ".join(part) for part in parts) + " -> " + " ".join(right)}
+    form = FIXED if is_fixed else Form()
+    lowering.add(call, "einsum", None, branches=tuple(values), options=options, form=form)
 
 
 _FIRST: Final = "the batch is not the first axis of each of its tensors"

@@ -55,14 +55,31 @@ def row(numbers: Tensor) -> str | None:
         return None
     first, last = numbers[0].item(), numbers[-1].item()
     if bool((numbers == first).all()):
-        return f"[{_number(first)}] * {count}" if count >= _SAME else None
+        return f"[{number(first)}] * {count}" if count >= _SAME else None
     step = numbers[1].item() - first
     if step == round(step) and first == round(first) and last == first + step * (count - 1):
         text = _range(int(first), int(step), count)
         if says(text, numbers):
             return text
-    found = rule(numbers)
-    return None if found is None else found.listed()
+    found = rule(numbers) or next((each for each in _logarithms(numbers) if says(each.listed(), numbers)), None)
+    return _repeated(numbers) if found is None else found.listed()
+
+
+def _repeated(numbers: Tensor) -> str | None:
+    """The expression of numbers of which each stands there several times, one behind the other."""
+    times = int((numbers == numbers[0]).sum())
+    if times == 1 or numbers.numel() % times or numbers.numel() == times:
+        return None
+    pairs = numbers.reshape(-1, times)
+    text = row(pairs[:, 0]) if bool((pairs == pairs[:, :1]).all()) else None
+    return None if text is None else f"[y for y in {text} for _ in range({times})]"
+
+
+def of_distances(table: Tensor) -> str | None:
+    """The expression of a square table of the distances between two places; None where none is seen."""
+    count = len(table)
+    text = f"[[{_LOGARITHM.format('i - k')} for k in range({count})] for i in range({count})]"
+    return text if tuple(table.shape) == (count, count) and says(text, table) else None
 
 
 def rule(numbers: Tensor) -> Rule | None:
@@ -85,9 +102,10 @@ def falling(numbers: Tensor) -> Iterator[Rule]:
         yield Rule(f"{round(factor)} ** {{}}", count)
         return
     for parts in (count, count - 1):
-        base = float(wide[-1]) ** (-parts / (count - 1))
-        if round(base) > 1 and abs(base / round(base) - 1) < 1e-4:
-            yield Rule(f"{round(base)} ** (-{{}} / {parts})", count)
+        for sign in ("-", ""):
+            base = float(wide[-1]) ** (float(f"{sign}{parts}") / (count - 1))
+            if round(base) > 1 and abs(base / round(base) - 1) < 1e-4:
+                yield Rule(f"{round(base)} ** ({sign}{{}} / {parts})", count)
 
 
 def places(numbers: Tensor) -> Iterator[Rule]:
@@ -99,6 +117,17 @@ def places(numbers: Tensor) -> Iterator[Rule]:
         found = Rule(term, count)
         if torch.allclose(torch.tensor(floats(found.listed()), dtype=torch.float64), wide, rtol=1e-5, atol=1e-5):
             yield found
+
+
+def _logarithms(numbers: Tensor) -> Iterator[Rule]:
+    """The logarithms of distances from the place in the middle, with their signs."""
+    middle, odd = divmod(numbers.numel(), 2)
+    if odd and numbers[middle] == 0 and torch.equal(numbers, -numbers.flip(0)):
+        yield Rule(_LOGARITHM.format(f"{{0}} - {middle}"), numbers.numel())
+
+
+_LOGARITHM: Final = "(1 if {0} > 0 else -1) * log(1 + abs({0}))"
+"""Of a distance, with its sign."""
 
 
 def _shares(count: int, ends: Tensor) -> Iterator[str]:
@@ -135,5 +164,6 @@ def _range(first: int, step: int, count: int) -> str:
     return f"range({first}, {end}, {step})"
 
 
-def _number(number: float) -> str:
+def number(number: float) -> str:
+    """A number as it is typed, without a point if it is a whole one."""
     return str(int(number)) if number == round(number) and abs(number) < 2**24 else repr(number)

@@ -87,7 +87,7 @@ def _spliced(item: PlacedItem, path: str, *, in_numbers: bool) -> Iterator[Place
         return
     if item.is_combinator:
         for branch in item.body:
-            branch.body = shaped(branch.body or [], branch.path)
+            branch.body = shaped(branch.body or [], branch.path or path)
         yield item
         return
     if item.body and item.path and not any(_within(one, item.path) for one in item.body):

@@ -86,12 +86,12 @@ def _nested(lowering: Lowering, region: Region) -> None:
     for value in region.inputs:
         if value.varies:
             lowering.ready(value)
+    takes = next((value for value in map(lowering.flowing, region.inputs) if value is not None), None)
     items = lowering.body(region)
     outputs = [lowering.find(value) for value in region.outputs]
     if not items:
         lowering.items += lowering.homes.kept(region)
         return
-    takes = next((value for value in map(lowering.flowing, region.inputs) if value is not None), None)
     lowering.items.append(_list(region, takes, outputs, items))
 
 

@@ -6,13 +6,14 @@ Each expression is computed and compared with the table, to the bit.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import gcd
-from typing import Any, Final, cast
+from itertools import chain
+from math import gcd, isqrt
+from typing import Any, Final, NamedTuple, cast
 
 import torch
 from torch import Tensor
 
-from netspec.capture.rules import row, rule, says
+from netspec.capture.rules import number, of_distances, row, rule, says
 from netspec.capture.written import ExpressionText
 
 _MOST: Final = 4096
@@ -40,10 +41,10 @@ def expression(table: Tensor) -> str | None:
         return None
     if table.dim() == 1:
         return row(table)
-    if table.shape[0] > 1 and bool((table == table[:1]).all()):
+    if bool((table == table[:1]).all()):
         inner = expression(table[0])
-        return None if inner is None else f"[{inner}] * {table.shape[0]}"
-    for text in (*_of_two(table), *_grid(table)):
+        return None if inner is None else _times(inner, table.shape[0])
+    for text in chain(_of_two(table), _of_rows(table), _flat_grid(table), _grid(table), _runs(table)):
         if says(text, table):
             return text
     return None
@@ -76,6 +77,67 @@ def _product(table: Tensor) -> Iterator[str]:
             )
 
 
+def _times(text: str, count: int) -> str:
+    return f"[{text}]" if count == 1 else f"[{text}] * {count}"
+
+
+def _of_rows(table: Tensor) -> Iterator[str]:
+    """A row of numbers, each of them repeated along the other axes."""
+    first = table.flatten(1)[:, :1]
+    text = expression(first[:, 0]) if bool((table.flatten(1) == first).all()) else None
+    if text is not None:
+        inner = "y"
+        for size in reversed(table.shape[1:]):
+            inner = _times(inner, size)
+        yield f"[{inner} for y in {text}]"
+
+
+def _runs(table: Tensor) -> Iterator[str]:
+    """Numbers, or tables of them, of which many that stand one behind the other are equal."""
+    text = _run_text(table)
+    if len(text) <= _LONG:
+        yield text
+
+
+_LONG: Final = 120
+"""Characters of an expression that somebody reads."""
+
+
+def _run_text(table: Tensor) -> str:
+    if table.dim() == 0:
+        return number(table.item())
+    starts = [i for i in range(len(table)) if i == 0 or not torch.equal(table[i], table[i - 1])]
+    counts = [after - start for start, after in zip(starts, [*starts[1:], len(table)], strict=True)]
+    if len(starts) * _RUN > len(table):  # of too many kinds to be an expression
+        return "?" * (_LONG + 1)
+    parts = [(f"[{_run_text(table[start])}]", count) for start, count in zip(starts, counts, strict=True)]
+    return " + ".join(part if count == 1 else f"{part} * {count}" for part, count in parts)
+
+
+_RUN: Final = 1.5
+"""Equal ones that there are at least of each, on average."""
+
+
+def _flat_grid(table: Tensor) -> Iterator[str]:
+    """Pairs of numbers for the places of two windows, of which one says where their rows are, the other one where their
+    columns are."""
+    side = isqrt(table.shape[0])
+    if table.dim() != 2 or table.shape[1] != 2 or side**2 != table.shape[0]:
+        return
+    for width in _divisors(side):
+        places = table.reshape(side // width, width, side // width, width, 2)
+        rows, columns = places[:, 0, :, 0, 0], places[0, :, 0, :, 1]
+        wide = torch.stack(torch.broadcast_tensors(rows[:, None, :, None], columns[None, :, None, :]), -1)
+        if torch.equal(wide, places):
+            down, across = (of_distances(each) or _typed(each) for each in (rows, columns))
+            yield f"[[y, x] for r in {down} for c in {across} for y in r for x in c]"
+
+
+def _typed(table: Tensor) -> str:
+    """Numbers one by one."""
+    return number(table.item()) if table.dim() == 0 else f"[{', '.join(map(_typed, table))}]"
+
+
 def _grid(table: Tensor) -> Iterator[str]:
     """The places of a grid: for each of its axes a row of numbers, or of vectors, that is chosen by the place there."""
     for axis in range(2, min(table.dim(), 4)):
@@ -88,9 +150,8 @@ def _grid(table: Tensor) -> Iterator[str]:
             one = part
             for other in others:
                 one = one.narrow(other, 0, 1)
-            text = expression(one.squeeze(others)) if bool((part == one).all()) else None
-            if text is not None:
-                parts.append(text)
+            if bool((part == one).all()):
+                parts.append(expression(one.squeeze(others)) or _typed(one.squeeze(others)))
         if len(parts) == axis:
             names = "zyx"[-axis:]
             text = f"[{', '.join(names)}]"
@@ -102,21 +163,64 @@ def _grid(table: Tensor) -> Iterator[str]:
 # ---- distances of places
 
 
+class Windows(NamedTuple):
+    """A table of the numbers of pairs of places in windows, row by row: kinds · rows + columns."""
+
+    kinds: int
+    rows: Tensor
+    """For the rows of both places, (rows of queries, rows of keys)."""
+    columns: Tensor
+    """For their columns."""
+
+
+def windows_of(table: Tensor) -> Windows | None:
+    """What a table of whole numbers for queries and keys is made of; None where they are no places in windows."""
+    found = [made for made in _made_of(table) if made.kinds > int(made.columns.max())]
+    return min(found, key=lambda made: made.rows.numel() + made.columns.numel(), default=None)
+
+
+def told_pairs(table: Tensor) -> Any:
+    """Whole numbers of pairs one behind the other, as `told` has them."""
+    term = _distance(table, "i", "k") if table.dim() == 2 else None
+    if term is None:
+        return told(table.flatten())
+    return ExpressionText(f"[{term} for i in range({table.shape[0]}) for k in range({table.shape[1]})]")
+
+
 def _windows(table: Tensor, *, prefix: str = "", top: str = "") -> Iterator[str]:
     """Numbers of the distances from places of one window to those of another, row by row and column by column."""
     queries, keys = table.shape
     whole = _distance(table, "a", "b")
     if whole is not None:
         yield f"{top}[{prefix}[{whole} for b in range({keys})] for a in range({queries})]"
+    for kinds, rows, columns in _made_of(table):
+        own, width = columns.shape
+        tall = _distance(rows, f"a // {own}", f"b // {width}")
+        wide = _distance(columns, f"a % {own}", f"b % {width}")
+        if tall is None or wide is None:
+            continue
+        term = f"{tall if tall.startswith('abs') else f'({tall})'} * {kinds} + {wide}"
+        yield f"{top}[{prefix}[{term} for b in range({keys})] for a in range({queries})]"
+        axes = [
+            f"[[{_distance(each, 'i', 'k')} for k in range({each.shape[1]})] for i in range({each.shape[0]})]"
+            for each in (rows, columns)
+        ]  # which makes fewer numbers: an evaluation has its limits
+        yield f"{top}[{prefix}[{kinds} * y + x for y in r for x in c] for r in {axes[0]} for c in {axes[1]}]"
+
+
+def _made_of(table: Tensor) -> Iterator[Windows]:
+    queries, keys = table.shape
     for width in _divisors(keys):
         for own in _divisors(queries):
             places = table.reshape(queries // own, own, keys // width, width)
             rows, columns = places[:, 0, :, 0], places[0, :, 0, :]
-            if torch.equal(rows[:, None, :, None] + columns[None, :, None, :] - table[0, 0], places):
-                found = _window(rows, columns, own, width)
-                if found is not None:
-                    yield f"{top}[{prefix}[{found[0]} for b in range({keys})] for a in range({queries})]"
-                    yield f"{top}[{prefix}{found[1]}]"  # which makes fewer numbers: an evaluation has its limits
+            if not torch.equal(rows[:, None, :, None] + columns[None, :, None, :] - table[0, 0], places):
+                continue
+            across = columns - columns.min()
+            down = rows - across[0, 0]
+            kinds = gcd(*(int(number) for number in (down - down[0, 0]).flatten()))
+            if kinds >= 1 and not bool((down % kinds).any()):
+                yield Windows(kinds, down // kinds, across)
 
 
 def _divisors(size: int) -> Iterator[int]:
@@ -133,35 +237,6 @@ def _token(table: Tensor) -> Iterator[str]:
         return
     area = table.shape[0] - 1
     yield from _windows(table[1:, 1:], prefix=f"[{side}] + ", top=f"[[{corner}] + [{top}] * {area}] + ")
-
-
-def _window(rows: Tensor, columns: Tensor, own: int, width: int) -> tuple[str, str] | None:
-    """The term of two places, and the rows of the places of queries: what their rows say, times the number of kinds of
-    columns, and what their columns say.
-
-    Args:
-        rows: the numbers of the first places of the rows, (rows of queries, rows of keys).
-        columns: those of the places of the first rows.
-        own: the width of the queries' window.
-        width: that of the keys'.
-    """
-    across = columns - columns.min()
-    down = rows - across[0, 0]
-    kinds = gcd(*(int(number) for number in (down - down[0, 0]).flatten()))
-    if kinds < 1 or bool((down % kinds).any()):
-        return None
-    tall = _distance(down // kinds, f"a // {own}", f"b // {width}")
-    wide = _distance(across, f"a % {own}", f"b % {width}")
-    if tall is None or wide is None:
-        return None
-    axes = [
-        f"[[{_distance(each, 'i', 'k')} for k in range({each.shape[1]})] for i in range({each.shape[0]})]"
-        for each in (down // kinds, across)
-    ]
-    return (
-        f"{tall if tall.startswith('abs') else f'({tall})'} * {kinds} + {wide}",
-        f"[{kinds} * y + x for y in r for x in c] for r in {axes[0]} for c in {axes[1]}",
-    )
 
 
 def _distance(numbers: Tensor, query: str, key: str) -> str | None:

@@ -182,9 +182,16 @@ class _Recorder(TorchFunctionMode):
             return func(*args, **kwargs)
         if getattr(func, "__name__", "") == "__getitem__" and isinstance(args[1], str):
             raise NotCaptured(f"{_where(_place())}a tensor is read as a dict, by `{args[1]}`: {TAKES_TENSORS}")
+        if func in _INDEXED and isinstance(args[1], list):  # which is no tuple: `x[[2, 0]]`
+            args = (args[0], (args[1],), *args[2:])
+        if func is torch.Tensor.__setitem__:
+            self._as_before(*args)
         given = None if _says_no_values(func) else self._told((args, kwargs))
         result: Any = func(*args, **kwargs)
         if given is None:
+            return result
+        if func is torch.Tensor.__setitem__ and any(value.varies for value in _values(given)):
+            self._record(TracedCall(func, None, "", given[0], given[1], _place()), args[0])
             return result
         if _tensors(result):
             self._record(TracedCall(func, None, "", given[0], given[1], _place()), result)
@@ -212,6 +219,16 @@ class _Recorder(TorchFunctionMode):
         if not varies and isinstance(result, Tensor):
             call.constant = result.detach().clone() if result.numel() <= 2**22 else None
         self._region.steps.append(call)
+
+    def _as_before(self, tensor: Tensor, index: Any, part: Any) -> None:
+        """Take a tensor for what it was before a part of it was changed in place, which now is put where it is, as
+        Python does it in `x[:, 0] += y`."""
+        own, other = self._values.get(tensor), self._values.get(part) if isinstance(part, Tensor) else None
+        if own is None or other is None or not own[1] + 1 == other[1] == tensor._version:
+            return
+        there = tensor[index]
+        if (there.data_ptr(), there.shape, there.stride()) == (part.data_ptr(), part.shape, part.stride()):
+            self._keep(tensor, own[0])
 
     def _keep(self, tensor: Tensor, value: Traced) -> None:
         self._values[tensor] = (value, tensor._version)
@@ -307,6 +324,8 @@ OF_THE_SHAPE: Final = frozenset(("zeros_like", "ones_like", "full_like", "new_ze
 
 _OF_THE_FIRST: Final = frozenset(("to", "type_as", "view_as", "reshape_as", "expand_as"))
 """Functions that take of their second tensor what is no number of it."""
+
+_INDEXED: Final = frozenset((torch.Tensor.__getitem__, torch.Tensor.__setitem__))
 
 _VIEWS: Final = frozenset(
     getattr(torch.Tensor, name).__get__ for name in ("T", "mT", "H", "mH", "data", "real")

@@ -40,9 +40,15 @@ def _linear(lowering: Lowering, call: TracedCall) -> None:
     value, form = lowering.anywhere(given["input"])
     if form.at == len(given["input"].shape) - 1:
         raise NoForm("the batch is its last axis")
-    keys = _keys(weight=weight, bias=given["bias"])
-    arguments = {"out_features": weight.shape[0], "bias": given["bias"] is not None}
-    lowering.layered(call, "Linear", value, arguments, form=form, keys=keys)
+    bias: Any = given["bias"]
+    if isinstance(bias, Traced) and bias.kind not in ("parameter", "buffer"):  # computed: it is added
+        between = made(call.results[0].shape, call.results[0])
+        arguments = {"out_features": weight.shape[0], "bias": False}
+        lowering.layered(call, "Linear", value, arguments, form=form, keys=_keys(weight=weight), gives=(between,))
+        combined(lowering, call, "+", between, bias)
+        return
+    arguments = {"out_features": weight.shape[0], "bias": bias is not None}
+    lowering.layered(call, "Linear", value, arguments, form=form, keys=_keys(weight=weight, bias=bias))
 
 
 def _convolution(axes: int) -> Handler:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from netspec.arguments import Integer, Integers, spread
-from netspec.dims import need
+from typing import Annotated, Final, cast
+
+from netspec.arguments import NATURAL, Integer, Integers, invalid, spread
+from netspec.dims import Size, expect, need, product
+from netspec.kinds import FieldKind
 from netspec.layers.base import Example, Layer, Saved, TensorType, TorchCall
 from netspec.layers.shape import axis_of
 
@@ -45,6 +48,86 @@ class Roll(Layer):
 
     def call(self, x: TensorType) -> TorchCall:
         return TorchCall("Roll", self.arguments(x), _OWN)
+
+
+Places = tuple["int | Places", ...]
+
+
+def _shape_of(places: Places) -> tuple[int, ...]:
+    """The shape of nested lists of places.
+
+    Raises:
+        PydanticCustomError: something in them is no place, or there are none, or their lengths differ.
+    """
+    if set(map(type, places)) == {int} and min(cast("tuple[int, ...]", places)) >= 0:  # a row, as a whole
+        return (len(places),)
+    shapes = {_shape_of(place) if isinstance(place, tuple) else _of_one(place) for place in places}
+    if len(shapes) != 1:
+        raise invalid("wants lists of one length beside each other" if shapes else "wants at least one place")
+    return (len(places), *shapes.pop())
+
+
+def _of_one(place: int) -> tuple[int, ...]:
+    NATURAL.check(place)
+    return ()
+
+
+def _places(value: object) -> Places:
+    places: Places = cast("Places", value) if isinstance(value, tuple) else (cast("int", value),)
+    _shape_of(places)
+    return places
+
+
+_PLACES: Final = FieldKind(
+    "a list of places, which count from 0, or lists of them",
+    {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "array", "minItems": 1, "items": {}}]},
+    make=_places,
+    unlike="no place",
+)
+
+
+class IndexSelect(Layer):
+    """(*, n, *) → (*, *index, *): the places of an axis that `index` names, in its order, as often as it names them.
+
+    `IndexSelect: {dim: 1, index: [2, 1, 0]}` on 3 × 32 × 32 turns the order of the colours, as `torch.index_select`.
+    Lists of lists make several axes of one: with `{dim: 2, index: "[[abs(a - b) for b in range(49)] for a in
+    range(49)]"}` a `Parameter: [8, 49]` becomes a bias of 8 × 49 × 49 for the distances of places. The dim counts the
+    batch axis, which is 0; places count from 0.
+    """
+
+    family = "shape"
+    examples = (
+        Example({"dim": 1, "index": (2, 1, 0)}, (3, 32, 32), (3, 32, 32)),
+        Example({"dim": -1, "index": ((0, 1, 2), (1, 0, 1))}, (8, 3), (8, 2, 3)),
+        Example({"dim": 1, "index": (4, 4)}, (5,), (2,), "int64"),
+    )
+
+    dim: Integer
+    index: Annotated[Places, _PLACES]
+
+    def output(self, x: TensorType) -> TensorType:
+        axis = axis_of(x, self.dim, "dim")
+        last = _last(self.index)
+        expect(
+            x.shape[axis] > last,
+            lambda: f"`index` names place {last}, which lies outside the axis: {{given}}",
+            at="index",
+            axis=axis,
+        )
+        return TensorType((*x.shape[:axis], *_shape_of(self.index), *x.shape[axis + 1 :]), x.dtype)
+
+    def buffer_bytes(self, x: TensorType) -> Size:
+        return 8 * product(_shape_of(self.index))
+
+    def saved(self, x: TensorType) -> Saved:
+        return Saved()
+
+    def call(self, x: TensorType) -> TorchCall:
+        return TorchCall("IndexSelect", self.arguments(x), _OWN)
+
+
+def _last(places: Places) -> int:
+    return max(place if isinstance(place, int) else _last(place) for place in places)
 
 
 class _Triangle(Layer):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -19,6 +21,24 @@ class Roll(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.shifts}, {self.dims}"
+
+
+class IndexSelect(nn.Module):
+    """The places of an axis that `index` names: `IndexSelect(1, [2, 0])` is `x[:, [2, 0]]`; lists of lists make several
+    axes of one."""
+
+    index: Tensor
+
+    def __init__(self, dim: int, index: Any) -> None:
+        super().__init__()
+        self.dim = dim
+        self.register_buffer("index", torch.tensor(index), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[(*[slice(None)] * (self.dim % x.ndim), self.index)]
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}, index={tuple(self.index.shape)}"
 
 
 class Tril(nn.Module):

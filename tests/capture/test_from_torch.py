@@ -230,7 +230,7 @@ def _sorts(self: Any, x: Tensor) -> Tensor:
 
 
 def _picks(self: Any, x: Tensor) -> Tensor:
-    return self.a(x)[:, [2, 0]]
+    return self.a(x)[[1, 0], [2, 0]]
 
 
 def _mixes_examples(self: Any, x: Tensor) -> Tensor:
@@ -252,7 +252,7 @@ def _changes_a_view(self: Any, x: Tensor) -> Tensor:
         (_other_in_training, r"in training mode the module is another network(.|\n)*\+ .*ReLU"),
         (_drops_always, r"test_from_torch.py:\d+: `dropout` drops values always"),
         (_sorts, r"test_from_torch.py:\d+: `sort` has no form"),
-        (_picks, r"test_from_torch.py:\d+: values are chosen by a tensor or a list of indices"),
+        (_picks, r"test_from_torch.py:\d+: values are chosen by several tensors or lists"),
         (_mixes_examples, r"test_from_torch.py:\d+: `mean` over the batch mixes examples"),
         (_changes_a_view, r"what the module gives: a tensor is used that was changed in place"),
     ],

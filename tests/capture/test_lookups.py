@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -120,3 +122,72 @@ def test_a_quantised_layer_is_told() -> None:
     module = nn.Sequential(quantized.Conv2d(1, 1, 1))  # pyright: ignore[reportUnknownMemberType]  # torch's
     with pytest.raises(NotCaptured, match="`0` computes with packed weights, as quantised layers do"):
         from_torch(module, torch.randn(2, 1, 4, 4))
+
+
+class AlongTheLast(nn.Module):
+    """Attention with biases that are looked up along the last axis of a parameter, one row for each head."""
+
+    def __init__(self, index: Tensor) -> None:
+        super().__init__()
+        self.qkv = nn.Linear(16, 48)
+        self.biases = nn.Parameter(torch.randn(2, int(index.max()) + 1))
+        self.register_buffer("index", index, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = self.qkv(x).view(*x.shape[:2], 3, 2, 8).permute(2, 0, 3, 1, 4)
+        bias = self.biases[:, self.get_buffer("index")]
+        y = (q @ k.transpose(-2, -1) + bias).softmax(-1) @ v
+        return (y + bias[1, 0, :, None]).transpose(1, 2).flatten(2)
+
+
+def test_biases_are_looked_up_along_the_last_axis() -> None:
+    index = (torch.arange(6)[:, None] - torch.arange(6)).abs()
+    module = AlongTheLast(index)
+    found = imported(module, (6, 16))
+    assert 'IndexSelect: {dim: 2, index: "[[abs(a - b) for b in range(6)] for a in range(6)]"}' in found.text
+    assert "- Select: {dim: 1, index: 1}" in found.text  # one row
+    assert equal(module, found, (6, 16))
+
+
+CHOSEN: list[tuple[Callable[[Tensor], Tensor], str]] = [
+    (lambda x: x[:, [2, 0]], "IndexSelect: {dim: 1, index: [2, 0]}"),
+    (lambda x: x[..., torch.tensor([[0, -1], [1, 1]])], "IndexSelect: {dim: 2, index: [0, 6, 1, 1]}"),
+    (lambda x: x.transpose(0, 1)[[1, 3, 2]].transpose(0, 1), "IndexSelect: {dim: 1, index: [1, 3, 2]}"),
+    (lambda x: x.index_select(2, torch.tensor([6, 6])), "IndexSelect: {dim: 2, index: [6, 6]}"),
+    (lambda x: x.flip(1), 'IndexSelect: {dim: 1, index: "range(3, -1, -1)"}'),
+    (lambda x: x.flip((-1, 1)), 'IndexSelect: {dim: 2, index: "range(6, -1, -1)"}'),
+    (lambda x: x[:, torch.tensor(2)], "IndexSelect: {dim: 1, index: [2]}"),
+]
+
+
+@pytest.mark.parametrize(("choose", "told"), CHOSEN)
+def test_places_are_chosen_by_numbers(choose: Callable[[Tensor], Tensor], told: str) -> None:
+    module = Chooses(choose)
+    found = imported(module, (4, 7))
+    assert told in found.text
+    assert equal(module, found, (4, 7))
+
+
+class Chooses(nn.Module):
+    """A layer, of which some places are chosen."""
+
+    def __init__(self, choose: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.a = nn.Linear(7, 7)
+        self.choose = choose
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.choose(self.a(x))
+
+
+NOT_CHOSEN: list[tuple[Callable[[Tensor], Tensor], str]] = [
+    (lambda x: x[[1, 0]], "examples are chosen from the batch"),
+    (lambda x: x[:, [1, 0], [1, 0]], "by several tensors or lists of indices"),
+    (lambda x: x[:, torch.tensor([True, False, True, True])], "truth values"),
+    (lambda x: x.flip(0), "examples are chosen from the batch"),
+]
+
+
+@pytest.mark.parametrize(("choose", "told"), NOT_CHOSEN)
+def test_places_that_no_spec_chooses_are_refused(choose: Callable[[Tensor], Tensor], told: str) -> None:
+    assert told in refusal(Chooses(choose), (4, 7))

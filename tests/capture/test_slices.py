@@ -69,6 +69,43 @@ class Grid(nn.Module):
         return self.inner(x.flatten(0, 2)).unflatten(0, x.shape[:3])
 
 
+class LinearNorm(nn.Module):
+    """A layer and the norm of its channels over all places of all examples, as LeViT has it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4, bias=False)
+        self.bn = nn.BatchNorm1d(4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.linear(x)
+        return self.bn(y.flatten(0, 1)).reshape_as(y)
+
+
+def test_a_norm_of_all_places_is_each_in_a_block() -> None:
+    module = nn.ModuleDict({"stem": nn.Sequential(LinearNorm(), nn.ReLU()), "stages": nn.Sequential(LinearNorm())})
+    found = imported(Through(module), (3, 4))
+    assert (
+        "    - {Linear: {out_features: 4, bias: false}, name: linear}\n"
+        "    - each:\n"
+        "        - {BatchNorm1d: , name: bn}\n" in found.text
+    )
+    assert equal(Through(module), found, (3, 4))
+
+
+class Through(nn.Module):
+    """Parts one after the other."""
+
+    def __init__(self, parts: nn.ModuleDict) -> None:
+        super().__init__()
+        self.parts = parts
+
+    def forward(self, x: Tensor) -> Tensor:
+        for part in self.parts.values():
+            x = part(x)
+        return x
+
+
 def test_slices_along_two_axes_are_each_of_each() -> None:
     module = Grid()
     found = imported(module, (2, 3, 2, 3))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import nn
 
 import netspec
@@ -42,6 +43,28 @@ def test_a_relative_shift_needs_a_distance_for_each_pair_of_places() -> None:
     assert "wants at least 2 axes (…, queries, distances)" in problem("RelativeShift", (8,))
     layer, x = made("RelativeShift"), TensorType((4, 8, 15))
     assert [layer.derivation(x, axis) for axis in range(3)] == [None, None, "15 − 8 + 1"]
+
+
+def test_places_that_are_chosen_lie_in_the_axis_and_count_from_0() -> None:
+    assert "`index` names place 8, which lies outside the axis: {given}" in problem(
+        "IndexSelect", (8,), dim=1, index=(8,)
+    )
+    assert "`dim: 0` is the batch axis" in problem("IndexSelect", (8,), dim=0, index=(1,))
+    for index in ((0, (1,)), ((0, 1), (2,)), ()):
+        assert mistake("IndexSelect", dim=1, index=index).startswith("wants ")
+    for index in ((-1,), (1.5, 2), True):
+        with pytest.raises(ValidationError):
+            made("IndexSelect", dim=1, index=index)
+    layer = made("IndexSelect", dim=-1, index=((0, 6, 6), (1, 1, 0)))
+    assert layer.buffer_bytes(TensorType((3, 7))) == 48
+    x = torch.randn(2, 3, 7)
+    assert torch.equal(module_of(layer, 3, 7)(x), x[..., torch.tensor([[0, 6, 6], [1, 1, 0]])])
+
+
+def test_places_that_are_chosen_come_back_from_the_module_by_their_rule() -> None:
+    item = '- IndexSelect: {dim: 2, index: "[[abs(a - b) for b in range(9)] for a in range(9)]"}'
+    net = netspec.loads(f"netspec: 1\nname: near\ninput: [2, 9]\n\nlayers:\n  {item}\n  - Linear: 2\n")
+    assert item in netspec.from_torch(netspec.build(net), torch.randn(2, 2, 9)).text
 
 
 def transformer_xl_shift(x: torch.Tensor) -> torch.Tensor:

@@ -176,6 +176,20 @@ def relative_shifts(draw: st.DrawFn) -> Case:
     return "RelativeShift", {"is_causal": draw(st.booleans())}, (*heads, queries, distances)
 
 
+@st.composite
+def chosen_places(draw: st.DrawFn) -> Case:
+    shape = draw(shapes)
+    row = st.lists(st.integers(0, 6), min_size=1, max_size=6).map(tuple)
+    index = draw(row | st.tuples(row).map(lambda rows: rows * 3))
+    return "IndexSelect", {"dim": draw(dims(shape)), "index": index}, shape
+
+
+def chosen(x: torch.Tensor, dim: int, index: Any) -> torch.Tensor:
+    """What `IndexSelect` gives, by torch's function of the name."""
+    places = torch.tensor(index)
+    return x.index_select(dim, places.flatten()).unflatten(dim, places.shape)
+
+
 def shifted(x: torch.Tensor, is_causal: bool) -> torch.Tensor:
     """What `RelativeShift` gives, place by place."""
     queries, distances = x.shape[-2:]
@@ -225,6 +239,7 @@ VALUES: dict[str, Callable[..., torch.Tensor]] = {
     "Tril": torch.tril,
     "Triu": torch.triu,
     "RelativeShift": shifted,
+    "IndexSelect": chosen,
 }
 """The functions that layers are modules of."""
 
@@ -266,6 +281,7 @@ CASES = {
     "WindowAttention": window_attention(), "GridAttention": grid_attention(), "pointwise": pointwise(),
     "sequence": sequence(), "Slice": slices(), "functions": functions(), "reductions": reductions(),
     "Normalize": norms(), "Roll": rolls(), "triangles": triangles(), "RelativeShift": relative_shifts(),
+    "IndexSelect": chosen_places(),
     "GRN": response_norms(), "GumbelSoftmax": gumbels(), "NoisyLinear": noisy(),
 }  # fmt: skip
 

@@ -127,8 +127,8 @@ def _flat_grid(table: Tensor) -> Iterator[str]:
     for width in _divisors(side):
         places = table.reshape(side // width, width, side // width, width, 2)
         rows, columns = places[:, 0, :, 0, 0], places[0, :, 0, :, 1]
-        wide = torch.stack(torch.broadcast_tensors(rows[:, None, :, None], columns[None, :, None, :]), -1)
-        if torch.equal(wide, places):
+        down_same = bool((places[..., 0] == rows[:, None, :, None]).all())
+        if down_same and bool((places[..., 1] == columns[None, :, None, :]).all()):
             down, across = (of_distances(each) or _typed(each) for each in (rows, columns))
             yield f"[[y, x] for r in {down} for c in {across} for y in r for x in c]"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from math import isfinite
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -16,7 +16,7 @@ from netspec.capture.lifted import lift, lifted_value
 from netspec.capture.lookups import looked_up
 from netspec.capture.sinusoids import sinusoids
 from netspec.capture.slices import Attempt
-from netspec.capture.tables import told
+from netspec.capture.tables import pairs_of, told
 from netspec.capture.written import ExpressionText
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def composed(lowering: Lowering, source: Traced, wanted: tuple[int, ...]) -> Tra
     """
     if source.tensor is None or source.dtype != "float32":
         return None
-    for attempt in (_of_places, computed, _of_a_grid):
+    for attempt in (_of_places, _of_distances, computed, _of_a_grid):
         found = attempt(lowering, source, wanted)
         if found is not None:
             return found
@@ -148,25 +148,43 @@ _WINDOWS: Final = 3
 
 
 def _pairs_of(table: Tensor) -> _Pairs | None:
-    """What a table (windows, queries, keys) of two numbers is made of; of several forms the one of fewest numbers."""
+    """What a table (windows, queries, keys) of two numbers is made of."""
     no, yes = float(table.min()), float(table.max())
     if not bool(((table == no) | (table == yes)).all()) or no == yes or not isfinite(yes - no):
         return None
-    found = [each for one, other in ((yes, no), (no, yes)) for each in _factored(table == one, one, other)]
-    found = [each for each in found if each.yes - each.no + each.no == each.yes]
-    return min(found, key=lambda pairs: pairs.rows.numel() + pairs.columns.numel(), default=None)
+    for one, other in ((yes, no), (no, yes)):
+        found = _factored(table == one) if one - other + other == one else None
+        if found is not None:
+            return _Pairs(one, other, *found)
+    return None
 
 
-def _factored(truth: Tensor, yes: float, no: float) -> Iterator[_Pairs]:
+def _factored(truth: Tensor) -> tuple[Tensor, Tensor] | None:
+    """What the rows and the columns of windows say, which both have to be true; None where there is no such pair."""
     windows, queries, keys = truth.shape
-    for down in _divisors(windows):
-        for above in _divisors(queries):
-            for below in _divisors(keys):
-                places = truth.reshape(down, -1, above, queries // above, below, keys // below)
-                rows, columns = places.amax((1, 3, 5)), places.amax((0, 2, 4))
-                both = rows[:, None, :, None, :, None] & columns[None, :, None, :, None, :]
-                if rows.numel() + columns.numel() < truth.numel() and torch.equal(both, places):
-                    yield _Pairs(yes, no, rows.float(), columns.float())
+    least = truth[int(truth.flatten(1).sum(1).argmin())][None]  # the window that tells most, since others are many
+    cuts = [
+        (above, below)
+        for above in _divisors(queries)
+        for below in _divisors(keys)
+        if _of_both(least, 1, above, below) is not None
+    ]
+    sizes = {
+        (down, above, below): down * above * below + windows // down * (queries // above) * (keys // below)
+        for down in _divisors(windows)
+        for above, below in cuts
+    }
+    tried = (_of_both(truth, *cut) for cut in sorted(sizes, key=lambda cut: sizes[cut]) if sizes[cut] < truth.numel())
+    return next((found for found in tried if found is not None), None)
+
+
+def _of_both(truth: Tensor, down: int, above: int, below: int) -> tuple[Tensor, Tensor] | None:
+    """The same, for windows in so many rows, of which queries and keys have so many."""
+    windows, queries, keys = truth.shape
+    places = truth.reshape(down, windows // down, above, queries // above, below, keys // below)
+    rows, columns = places.amax((1, 3, 5)), places.amax((0, 2, 4))
+    both = rows[:, None, :, None, :, None] & columns[None, :, None, :, None, :]
+    return (rows.float(), columns.float()) if torch.equal(both, places) else None
 
 
 def _divisors(size: int) -> list[int]:
@@ -176,6 +194,29 @@ def _divisors(size: int) -> list[int]:
 def _short(number: float) -> float:
     """A whole number without its point."""
     return int(number) if number == int(number) else number
+
+
+def _of_distances(lowering: Lowering, source: Traced, wanted: tuple[int, ...]) -> Traced | None:
+    """How far the rows of each pair of places are from each other, and how far their columns are."""
+    pairs = pairs_of(source.tensor.reshape(wanted)) if len(wanted) == 2 else None
+    if pairs is None:
+        return None
+    (high, _), (wide, _) = (each.shape for each in pairs)
+    shape = (1, high, wide, high, wide)
+    sides: list[Traced] = []
+    for rows, columns in ((pairs[0], torch.ones(wide, wide)), (torch.ones(high, high), pairs[1])):
+        side = made(shape, source, varies=False)
+        tables = (_buffer(lowering, rows), _buffer(lowering, columns))
+        options = {"pattern": "n i k, n j l -> n i j k l"}
+        lowering.items.append(PlacedItem("einsum", None, (side,), branches=tables, options=options))
+        sides.append(side)
+    both, result = made((*shape, 2), source, varies=False), made((1, *wanted), source, varies=False)
+    lowering.items.append(PlacedItem("stack", None, (both,), branches=tuple(sides), options={"dim": len(shape)}))
+    pattern = "n i j k l c -> n (i j k l) c"
+    lowering.items.append(PlacedItem("Rearrange", both, (result,), {"pattern": pattern}))
+    lowering.forms |= dict.fromkeys((*sides, both, result), Form())
+    lowering.parameters[source, wanted] = result
+    return result
 
 
 # ---- places of a grid

@@ -74,10 +74,16 @@ class IndexSelect(Layer):
 
     def output(self, x: TensorType) -> TensorType:
         axis = axis_of(x, self.dim, "dim")
-        size, least, most = x.shape[axis], min(self.index), max(self.index)
+        least, most = min(self.index), max(self.index)
         need(
-            size > most and least >= 0,
-            lambda: f"`index` goes from {least} to {most}, which lies outside the axis: {{given}}",
+            least >= 0,
+            lambda: f"`index` begins at {least}, but the slices are counted from 0",
+            code="invalid-argument",
+            at="index",
+        )
+        need(
+            x.shape[axis] > most,
+            lambda: f"`index` goes up to {most}, which lies outside the axis: {{given}}",
             at="index",
             axis=axis,
         )

@@ -164,6 +164,13 @@ def rolls(draw: st.DrawFn) -> Case:
 
 
 @st.composite
+def index_selects(draw: st.DrawFn) -> Case:
+    shape = draw(shapes)
+    index = draw(st.lists(st.integers(0, 6), min_size=1, max_size=9).map(tuple))
+    return "IndexSelect", {"dim": draw(dims(shape)), "index": index}, shape
+
+
+@st.composite
 def triangles(draw: st.DrawFn) -> Case:
     return draw(st.sampled_from(["Tril", "Triu"])), {"diagonal": draw(st.integers(-9, 9))}, draw(planes)
 
@@ -222,6 +229,7 @@ VALUES: dict[str, Callable[..., torch.Tensor]] = {
     "Min": torch.amin,
     "Normalize": torch.nn.functional.normalize,
     "Roll": torch.roll,
+    "IndexSelect": lambda x, dim, index: torch.index_select(x, dim, torch.tensor(index)),
     "Tril": torch.tril,
     "Triu": torch.triu,
     "RelativeShift": shifted,
@@ -265,7 +273,8 @@ CASES = {
     "Select": select(), "Rearrange": rearrange(), "SelfAttention": self_attention(),
     "WindowAttention": window_attention(), "GridAttention": grid_attention(), "pointwise": pointwise(),
     "sequence": sequence(), "Slice": slices(), "functions": functions(), "reductions": reductions(),
-    "Normalize": norms(), "Roll": rolls(), "triangles": triangles(), "RelativeShift": relative_shifts(),
+    "Normalize": norms(), "Roll": rolls(), "IndexSelect": index_selects(),
+    "triangles": triangles(), "RelativeShift": relative_shifts(),
     "GRN": response_norms(), "GumbelSoftmax": gumbels(), "NoisyLinear": noisy(),
 }  # fmt: skip
 

@@ -211,7 +211,12 @@ def _stack(lowering: Lowering, call: TracedCall) -> None:
     given = bound(call, "tensors dim=0")
     result = call.results[0]
     dim = given["dim"] % len(result.shape)
-    values = tuple(lowering.taken(value) for value in given["tensors"])
+    tensors: list[Traced] = list(given["tensors"])
+    if not any(value.varies or value.shape[:1] == (1,) for value in tensors):  # one for all examples
+        values = tuple(_one(lowering, value, FIXED) for value in tensors)
+        lowering.add(call, "stack", None, branches=values, options={} if dim == 0 else {"dim": dim + 1}, form=FIXED)
+        return
+    values = tuple(lowering.taken(value) for value in tensors)
     if dim == 0:
         between = made((result.shape[1], result.shape[0], *result.shape[2:]), result)
         lowering.add(call, "stack", None, branches=values, gives=(between,))

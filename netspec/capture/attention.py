@@ -215,7 +215,11 @@ class _OfSteps(_Pass):
 
     def _is_scores(self, value: Traced) -> bool:
         maker = self.maker(value)
-        return maker is not None and (maker.word == "einsum" or _factor(maker) is not None)
+        factor = None if maker is None else _factor(maker)
+        if maker is None or factor is None:
+            return maker is not None and maker.word == "einsum"
+        inner = self.maker(factor[1])
+        return self._is_scores(factor[1]) or (inner is not None and inner.word in ("add", "masked"))
 
     def _down(self, softmax: PlacedItem, found: _Found) -> tuple[PlacedItem, PlacedItem | None]:
         """The product with the value, and the dropout in front of it."""

@@ -62,7 +62,8 @@ def noted(lowering: Lowering, call: TracedCall) -> bool:
         lowering.constants[result] = (source, result.shape)
         return True
     if call.name in OF_THE_SHAPE or not any(is_learned(lowering, value) for value in named):
-        result.kind, result.tensor = "numbers", call.constant
+        for value, numbers in zip(call.results, call.constants, strict=False):
+            value.kind, value.tensor = "numbers", numbers
         return True
     return False
 

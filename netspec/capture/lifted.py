@@ -40,14 +40,21 @@ def lift(lowering: Lowering, values: Iterable[Traced]) -> None:
         base = lowering.find(value)
         form = lowering.forms.get(value, Form() if len(base.shape) == len(value.shape) else FIXED)
         if base in lowering.forms:
-            lowering.lifted[value] = Lifted(base, AxisMoves.fixed(value.shape, form))
+            lowering.lifted[value] = Lifted(base, _layout(value.shape, form))
+
+
+def _layout(shape: tuple[int, ...], form: Form) -> AxisMoves:
+    """The axes of a tensor that no input decides, which may be repeated for each example."""
+    if form.plain and shape[0] != 1:
+        return AxisMoves.of(shape, form, shape[0])
+    return AxisMoves.fixed(shape, form)
 
 
 def is_lifted(lowering: Lowering, value: Traced) -> bool:
-    """Whether a value is noted as such; numbers of which it is written what they are computed of get there."""
-    if lowering.composes and value.kind == "numbers" and value not in lowering.lifted:
+    """Whether a value is noted as such; that of which it is written how it is computed gets there."""
+    if lowering.composes and not value.varies and value not in lowering.lifted:
         base, form = lowering.anywhere(value)
-        lowering.lifted.setdefault(value, Lifted(base, AxisMoves.fixed(value.shape, form)))
+        lowering.lifted.setdefault(value, Lifted(base, _layout(value.shape, form)))
     return value in lowering.lifted
 
 

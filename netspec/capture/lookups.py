@@ -160,6 +160,8 @@ def _as_it_was(value: Traced | None) -> Traced | None:
 
 
 def _places(lowering: Lowering, value: Traced) -> ChosenPlaces | None:
+    while value in lowering.same:
+        value = lowering.same[value]
     if value in lowering.places:
         return lowering.places[value]
     source, shape = lowering.constants.get(value, (value, value.shape))

@@ -116,6 +116,18 @@ def _index_select(lowering: Lowering, call: TracedCall) -> None:
     _chosen(lowering, call, _source(lowering, call), given["dim"] % len(call.results[0].shape), given["index"])
 
 
+def _repeat_interleave(lowering: Lowering, call: TracedCall) -> None:
+    """Each slice several times, one behind the other."""
+    given = bound(call, "input repeats dim=None output_size=None")
+    times, along = given["repeats"], given["dim"]
+    if not isinstance(times, int) or not isinstance(along, int):
+        raise NoForm("values are repeated by a tensor, or along all axes")
+    source = _source(lowering, call)
+    dim = along % len(source.shape)
+    chosen = torch.arange(source.shape[dim]).repeat_interleave(times)
+    lowering.is_same(call.results[0], _along(lowering, call, source, dim, chosen))
+
+
 def _chosen(lowering: Lowering, call: TracedCall, source: Traced, dim: int, index: Any) -> None:
     """Slices of a value along an axis, by their numbers: an axis for each of those of the index takes its place."""
     chosen = numbers_of(lowering, index) if isinstance(index, Traced) else torch.tensor(index)
@@ -323,6 +335,7 @@ HANDLERS: Final[dict[str, Handler]] = {
     "narrow": _narrow,
     "index_select": _index_select,
     "flip": _flip,
+    "repeat_interleave": _repeat_interleave,
     "chunk": _chunk,
     **dict.fromkeys(("split", "split_with_sizes", "tensor_split"), _split),
     "unbind": _unbind,

@@ -44,8 +44,8 @@ def _of_two(lowering: Lowering, call: TracedCall, left: Traced, right: Traced) -
 
 
 def _together(lowering: Lowering, left: Traced, right: Traced) -> tuple[Traced, Traced, Form]:
-    """Two tensors, and where the batch is in both; what is merged with it may be one axis in one of them, and several in
-    the other: windows, by rows and columns.
+    """Two tensors, and where the batch is in both. What is merged with it may be one axis in one of them, and several
+    in the other: windows, by rows and columns.
 
     Raises:
         NoForm: it is in other places.

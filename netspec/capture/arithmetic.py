@@ -41,7 +41,7 @@ def combined(lowering: Lowering, call: TracedCall, op: str, left: Any, right: An
         raise NoForm("the batch is not in the same place in both tensors")
     form = forms.pop() if forms else of
     values = [value for value, _ in (a, b) if isinstance(value, Traced)]
-    if op in ("*", "/") and len(values) == 2 and _both_repeat(left, right, result):
+    if op in ("*", "/") and len(values) == 2 and _both_repeat(left, right, result, form):
         _outer_product(lowering, call, op, values, form)
         return
     if op in ("+", "*") and len(values) == 2 and values[0] is not values[1]:
@@ -60,10 +60,15 @@ def combined(lowering: Lowering, call: TracedCall, op: str, left: Any, right: An
     lowering.add(call, "use", None, terms=(a[0], op, b[0]), form=form)
 
 
-def _both_repeat(left: Traced, right: Traced, result: Traced) -> bool:
-    """Whether each of two tensors is repeated along an axis of the other's."""
-    wide = [prod(value.shape) < prod(result.shape) for value in (left, right)]
-    return all(wide)
+def _both_repeat(left: Traced, right: Traced, result: Traced, form: Form) -> bool:
+    """Whether each of two tensors is repeated along an axis of the other's, that of the batch apart."""
+    whole = prod(_of_one(result, result, form))
+    return all(prod(_of_one(value, result, form)) < whole for value in (left, right))
+
+
+def _of_one(value: Traced, result: Traced, form: Form) -> tuple[int, ...]:
+    """The shape of a tensor for one example, with as many axes as the result has."""
+    return form.shape((*(1 for _ in result.shape[len(value.shape) :]), *value.shape), 1)[1:]
 
 
 def _outer_product(lowering: Lowering, call: TracedCall, op: str, values: Sequence[Traced], form: Form) -> None:
@@ -74,11 +79,11 @@ def _outer_product(lowering: Lowering, call: TracedCall, op: str, values: Sequen
         share = made(second.shape, second)
         lowering.add(call, "use", None, terms=(1, "/", second), form=form, gives=(share,))
         second = share
-    names = "abcdefghijklm"[: len(form.shape(result.shape, 1)) - 1]
+    whole = _of_one(result, result, form)
+    names = "abcdefghijklm"[: len(whole)]
     parts: list[str] = []
     for tensor, other in zip(call.reads(), ("opqrst", "uvwxyz"), strict=True):
-        shape = form.shape((*(1 for _ in result.shape[len(tensor.shape) :]), *tensor.shape), 1)[1:]
-        whole = form.shape(result.shape, 1)[1:]
+        shape = _of_one(tensor, result, form)
         own = (names[i] if size == whole[i] else other[i] for i, size in enumerate(shape))
         parts.append(" ".join(("n", *own)))
     options = {"pattern": f"{', '.join(parts)} -> {' '.join(('n', *names))}"}

@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 from netspec.capture.formulas import Columns, formulas
 from netspec.capture.graph import Traced
 from netspec.capture.items import BRANCH, PlacedItem, all_of, leaves_of
-from netspec.capture.layers import is_known, layer_class
+from netspec.capture.offered import is_known, layer_class
 from netspec.capture.written import ExpressionText
 from netspec.emit.naming import FreeNames
 from netspec.language.reserved import RESERVED, reserved

@@ -6,14 +6,11 @@ from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 from torch import nn
 
 from netspec.diagnostics import Code, NetspecError
-
-if TYPE_CHECKING:
-    from netspec.capture.modes import Modes
 
 
 class NotCaptured(NetspecError):
@@ -116,6 +113,21 @@ class Region:
     def outputs(self) -> list[Traced]:
         """The values that it gave."""
         return list(values_in(self.result))
+
+
+class Modes(NamedTuple):
+    """What a module's own `train` and `eval` leave as they are."""
+
+    steady: frozenset[nn.Module]
+    """Parts that stay in eval mode while the module trains."""
+    always: frozenset[nn.Module]
+    """Parts that stay in training mode in eval mode."""
+    frozen: frozenset[str]
+    """The keys of the parameters that require no gradient while the module trains."""
+
+    def expects(self, part: nn.Module, *, training: bool) -> bool:
+        """Whether a part is in training mode while the module is in this one."""
+        return part not in self.steady if training else part in self.always
 
 
 @dataclass(eq=False, slots=True)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection, Generator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, Final, cast
 
@@ -13,56 +11,20 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from netspec.capture.graph import NotCaptured
+from netspec.capture.offered import layer_class, of_plugin
 from netspec.capture.own import original
 from netspec.capture.parametrized import parametrized
 from netspec.capture.tables import told
 from netspec.capture.transformer_arguments import one_layer, stack, whole
 from netspec.capture.units import known_unit
 from netspec.emit.yaml import written_arguments
-from netspec.layers import MODULE_OF, OWN, Offer
-from netspec.layers.base import NAMESPACES, Example, Layer, TensorType, TorchCall
-from netspec.plugins.asking import Fault, asked
+from netspec.layers import MODULE_OF
+from netspec.layers.base import NAMESPACES, Layer
 
 _OTHERWISE: Final = frozenset(
     {"__getstate__", "__init__", "__repr__", "extra_repr", "reset_parameters", "_reset_parameters", "__new__"}
 )
 """Methods of a layer that decide nothing of what it computes."""
-
-
-_OFFERED: ContextVar[Offer] = ContextVar("offered", default=OWN)
-"""What a spec may name in the import that runs."""
-
-
-@contextmanager
-def offering(offer: Offer) -> Generator[None]:
-    """Let modules that the layers of plugins build be such layers."""
-    token = _OFFERED.set(offer)
-    try:
-        yield
-    finally:
-        _OFFERED.reset(token)
-
-
-def offered() -> Offer:
-    """What a spec may name in the import that runs."""
-    return _OFFERED.get()
-
-
-def plugins_of(words: Collection[str]) -> list[str]:
-    """The names of the plugins that have layers of these names."""
-    plugins = _OFFERED.get().plugins
-    return [plugin.name for plugin in plugins if any(layer.__name__ in words for layer in plugin.layers)]
-
-
-def is_known(name: str) -> bool:
-    """Whether a spec may name a layer so."""
-    return name in _OFFERED.get().layers
-
-
-def layer_class(name: str) -> type[Layer]:
-    """The class of a layer that a spec may name."""
-    return _OFFERED.get().layer_class(name)
 
 
 def is_layer(module: nn.Module) -> bool:
@@ -73,7 +35,7 @@ def is_layer(module: nn.Module) -> bool:
 
 def layer_of(module: nn.Module) -> Layer | None:
     """The layer that a module is; None if there is none."""
-    word = _of_plugin(type(module))
+    word = of_plugin(type(module))
     if word is not None:
         return made(word, _known_fields(layer_class(word), module))
     base = _base(type(module))
@@ -178,34 +140,6 @@ def _known_fields(kind: type[Layer], module: nn.Module) -> dict[str, Any]:
     if "bias" in found and not isinstance(found["bias"], bool):
         found["bias"] = found["bias"] is not None
     return found
-
-
-def _of_plugin(kind: type[nn.Module]) -> str | None:
-    """The layer of a plugin that builds modules of a class: what it calls for its own examples."""
-    offer = _OFFERED.get()
-    foreign = (name for name in offer.layers if offer.of_plugin(name))
-    return next((name for name in foreign if (kind.__module__, kind.__qualname__) in built(layer_class(name))), None)
-
-
-@cache
-def built(kind: type[Layer]) -> frozenset[tuple[str, str]]:
-    """The classes that a layer of a plugin calls for its examples: the names of their modules, and their own.
-
-    Raises:
-        NotCaptured: the code of the plugin fails.
-    """
-    found: set[tuple[str, str]] = set()
-    for example in kind.examples:
-
-        def call(example: Example = example) -> TorchCall:
-            return kind.model_validate(example.arguments).call(TensorType(example.input, example.dtype))
-
-        try:
-            made = asked(f"`call` of `{kind.__name__}`, for its own example,", call, kind)
-        except Fault as fault:
-            raise NotCaptured(str(fault)) from None
-        found.add((made.module, made.target))
-    return frozenset(found)
 
 
 # ---- modules that keep their arguments in another way

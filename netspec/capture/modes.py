@@ -6,31 +6,16 @@ import copy
 from collections import OrderedDict
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import torch
 from torch import nn
 
-from netspec.capture.graph import NotCaptured
+from netspec.capture.graph import Modes, NotCaptured
 from netspec.capture.items import BRANCH, PlacedItem, is_numbered, leaves_of
-from netspec.capture.layers import is_known, layer_class
+from netspec.capture.offered import is_known, layer_class
 from netspec.capture.users import passing, users_own
 from netspec.layers.base import Layer
-
-
-class Modes(NamedTuple):
-    """What a module's own `train` and `eval` leave as they are."""
-
-    steady: frozenset[nn.Module]
-    """Parts that stay in eval mode while the module trains."""
-    always: frozenset[nn.Module]
-    """Parts that stay in training mode in eval mode."""
-    frozen: frozenset[str]
-    """The keys of the parameters that require no gradient while the module trains."""
-
-    def expects(self, part: nn.Module, *, training: bool) -> bool:
-        """Whether a part is in training mode while the module is in this one."""
-        return part not in self.steady if training else part in self.always
 
 
 @passing

@@ -15,6 +15,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 from netspec.capture.given import TAKES_TENSORS
 from netspec.capture.graph import (
     STANDS_AT,
+    Modes,
     NotCaptured,
     Place,
     Region,
@@ -24,7 +25,7 @@ from netspec.capture.graph import (
     values_in,
     without_idle,
 )
-from netspec.capture.modes import Modes, as_it_was, modes_of, set_mode
+from netspec.capture.modes import as_it_was, modes_of, set_mode
 from netspec.capture.own import attends, joined
 from netspec.capture.users import is_users, passing, users_own
 from netspec.language.names import not_an_output

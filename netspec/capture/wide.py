@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from torch import Tensor, nn
 
@@ -14,10 +14,8 @@ from netspec.capture.precision import in_64_bits
 from netspec.capture.proof import ROUNDED, WideNumbers, WideTable, kept_numbers, placed
 from netspec.capture.rotary import angles_of, uncertain
 from netspec.capture.runs import run
+from netspec.capture.texts import WrittenTrace
 from netspec.net import Net
-
-if TYPE_CHECKING:
-    from netspec.capture.importing import WrittenTrace
 
 
 def wide_numbers(

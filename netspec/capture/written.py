@@ -221,7 +221,7 @@ def _gives_family(word: str) -> bool:
 
 
 def _layer(word: str) -> type[Layer] | None:
-    from netspec.capture.layers import is_known, layer_class
+    from netspec.capture.offered import is_known, layer_class
 
     return layer_class(word) if is_known(word) else None
 

@@ -70,8 +70,8 @@ def form_of(lowering: Lowering, value: Traced) -> Form:
 
 
 def unread_dropped(lowering: Lowering, items: list[PlacedItem], outputs: Sequence[Traced]) -> None:
-    """Take away what functions make of parameters and nobody reads: who reads its results may have known them as they
-    are, a weight that is standardised, or all of it together is a layer."""
+    """Take away what functions make of parameters and nobody reads in the spec: all of it together may be known by
+    another word, such as a weight that is standardised."""
     graph = ItemGraph(items, outputs)
     for value in reversed(lowering.computed):
         if graph.maker(value) is not None and graph.counts[value] == 0:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from math import prod
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from netspec.capture.graph import Region, Traced, TracedCall
 from netspec.capture.items import PlacedItem
-from netspec.capture.lookups import only_adds_axes
+from netspec.capture.lookups import only_reshapes
 from netspec.capture.sinusoids import sinusoids
 from netspec.capture.tables import told
 from netspec.capture.trace import OF_THE_SHAPE
@@ -71,13 +71,9 @@ def noted(lowering: Lowering, call: TracedCall) -> bool:
 def _is_reshape(call: TracedCall, named: Sequence[Traced]) -> bool:
     """Whether a call gives all numbers of the one parameter or buffer that it reads, in another shape."""
     result = call.results[0]
-    if call.name not in _RESHAPES or len(named) > 1 or result.dtype != named[0].dtype:
+    if not only_reshapes(call) or len(named) > 1 or result.dtype != named[0].dtype:
         return False
-    chosen = call.name == "__getitem__" and not only_adds_axes(call)
-    return not chosen and prod(result.shape) == prod(named[0].shape)
-
-
-_RESHAPES: Final = ("view", "reshape", "unsqueeze", "squeeze", "flatten", "contiguous", "to", "type_as", "__getitem__")
+    return prod(result.shape) == prod(named[0].shape)
 
 
 def is_learned(lowering: Lowering, value: Traced) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from netspec.capture.constants import is_repeated
 from netspec.capture.forms import FIXED, Axis, AxisMoves, Form, NoForm, Unmovable
 from netspec.capture.graph import Traced
 from netspec.capture.items import PlacedItem, made
@@ -65,8 +66,7 @@ def form_of(lowering: Lowering, value: Traced) -> Form:
     lifted, (_, seen) = lowering.lifted.get(value), lowering.constants.get(value, (value, value.shape))
     if (lifted is not None and lifted.is_repeated) or (len(seen) == len(value.shape) and seen[0] == 1):
         return Form()
-    numbers = value.tensor if value.kind == "numbers" else None
-    return FIXED if numbers is None or not bool((numbers == numbers[:1]).all()) else Form()
+    return Form() if value.kind == "numbers" and is_repeated(value.tensor) else FIXED
 
 
 def unread_dropped(lowering: Lowering, items: list[PlacedItem], outputs: Sequence[Traced]) -> None:

@@ -267,21 +267,21 @@ def _parts(lowering: Lowering, call: TracedCall, dim: int, word: str, arguments:
 
 def _chunk(lowering: Lowering, call: TracedCall) -> None:
     given = bound(call, "input chunks dim=0")
-    dim: int = given["dim"]
-    sizes = {value.shape[dim] for value in call.results}
-    if len(sizes) > 1:
-        raise NoForm("it cuts an axis into unequal parts")
-    _parts(lowering, call, given["dim"], "Chunk", {"chunks": len(call.results)})
+    _cut(lowering, call, given["dim"])
 
 
 def _split(lowering: Lowering, call: TracedCall) -> None:
     given = bound(call, "input split_size_or_sections dim=0")
-    dim: int = given["dim"]
+    _cut(lowering, call, given["dim"])
+
+
+def _cut(lowering: Lowering, call: TracedCall, dim: int) -> None:
+    """Parts of an axis, equal or not."""
     sizes = [value.shape[dim] for value in call.results]
     if len(set(sizes)) == 1:
-        _parts(lowering, call, given["dim"], "Chunk", {"chunks": len(sizes)})
+        _parts(lowering, call, dim, "Chunk", {"chunks": len(sizes)})
     else:
-        _parts(lowering, call, given["dim"], "Split", {"sizes": sizes})
+        _parts(lowering, call, dim, "Split", {"sizes": sizes})
 
 
 def _unbind(lowering: Lowering, call: TracedCall) -> None:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import torch
 from torch import Tensor
 
+from netspec.capture.constants import numbers_in
 from netspec.capture.forms import FIXED, Form, NoForm
 from netspec.capture.graph import Traced
 from netspec.capture.items import PlacedItem, made
-from netspec.capture.lifted import lift, lifted_value
+from netspec.capture.lifted import form_of, lift, lifted_value
 from netspec.capture.lookups import looked_up
 from netspec.capture.sinusoids import sinusoids
 from netspec.capture.slices import Attempt
@@ -70,7 +71,7 @@ def kinds_of(source: Traced, wanted: tuple[int, ...]) -> int:
     """How many numbers a table has but for those that are repeated along one of its axes."""
     if source.tensor is None or source.dtype != "float32":
         return 0
-    table: Tensor = source.tensor.reshape(wanted)
+    table: Tensor = numbers_in(source, wanted)
     for axis in range(table.dim()):
         first = table.narrow(axis, 0, 1)
         table = first if bool((table == first).all()) else table
@@ -94,7 +95,10 @@ def computed(lowering: Lowering, source: Traced, wanted: tuple[int, ...]) -> Tra
         handler(lowering, call)
         lift(lowering, call.results)
         same = lowering.same.get(source) if source not in lowering.lifted else None
-        found = lifted_value(lowering, source, (1, *wanted)) if same is None else lowering.constant(same, (1, *wanted))
+        if same is None:
+            found = lifted_value(lowering, source, (1, *wanted))
+        else:
+            found = lowering.constant(same, (same.shape[0] if form_of(lowering, same).plain else 1, *wanted))
     except NoForm:
         found = None
     lowering.composes = outer
@@ -121,7 +125,7 @@ class _Pairs(NamedTuple):
 
 def _of_places(lowering: Lowering, source: Traced, wanted: tuple[int, ...]) -> Traced | None:
     """A mask of windows that were shifted: what is added to the scores of places of different parts of an image."""
-    table: Tensor = source.tensor.reshape([size for size in wanted if size != 1])
+    table: Tensor = numbers_in(source, wanted).reshape([size for size in wanted if size != 1])
     pairs = _pairs_of(table) if table.dim() == _WINDOWS else None
     if pairs is None:
         return None
@@ -198,7 +202,7 @@ def _short(number: float) -> float:
 
 def _of_distances(lowering: Lowering, source: Traced, wanted: tuple[int, ...]) -> Traced | None:
     """How far the rows of each pair of places are from each other, and how far their columns are."""
-    pairs = pairs_of(source.tensor.reshape(wanted)) if len(wanted) == 2 else None
+    pairs = pairs_of(numbers_in(source, wanted)) if len(wanted) == 2 else None
     if pairs is None:
         return None
     (high, _), (wide, _) = (each.shape for each in pairs)
@@ -235,7 +239,7 @@ class _Grid(NamedTuple):
 
 def _of_a_grid(lowering: Lowering, source: Traced, wanted: tuple[int, ...]) -> Traced | None:
     """Angles of the places of an image: sines and cosines of their rows and of their columns."""
-    grid = _grid_of(source.tensor.reshape(wanted)) if len(wanted) == 2 else None
+    grid = _grid_of(numbers_in(source, wanted)) if len(wanted) == 2 else None
     if grid is None:
         return None
     high, wide = len(grid.rows), len(grid.columns)

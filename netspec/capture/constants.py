@@ -7,7 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from netspec.capture.graph import Region, Traced, TracedCall
 from netspec.capture.items import PlacedItem
@@ -35,7 +35,7 @@ def item_of(module: nn.Module, source: Traced, wanted: tuple[int, ...]) -> Place
         source.tensor = dict(module.named_buffers()).get(source.key)
     if source.tensor is None:
         return None
-    table = source.tensor.detach().reshape(wanted)
+    table = numbers_in(source, wanted)
     sines = sinusoids(table, is_exact=True) if len(wanted) == 2 and table.dtype == torch.float32 else None
     numbers = told(table) if sines is None else None
     if sines is None and numbers is None:
@@ -51,6 +51,17 @@ def item_of(module: nn.Module, source: Traced, wanted: tuple[int, ...]) -> Place
     if source.dtype != "float32":
         found.arguments["dtype"] = source.dtype
     return found
+
+
+def numbers_in(source: Traced, wanted: tuple[int, ...]) -> Tensor:
+    """The numbers of a value in a shape without the batch, of the first example where each has the same."""
+    numbers: Tensor = source.tensor.detach()
+    return (numbers if numbers.numel() == prod(wanted) else numbers[:1]).reshape(wanted)
+
+
+def is_repeated(numbers: Tensor | None) -> bool:
+    """Whether each example has the same numbers."""
+    return numbers is not None and bool((numbers == numbers[:1]).all())
 
 
 def noted(lowering: Lowering, call: TracedCall) -> bool:

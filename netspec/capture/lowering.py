@@ -11,7 +11,7 @@ from torch import nn
 from netspec.capture import layers
 from netspec.capture.buffers import MANY, BufferPart, of_buffers, saved
 from netspec.capture.composed import composed, kinds_of, of_parameters
-from netspec.capture.constants import Homes, item_of, noted
+from netspec.capture.constants import Homes, is_repeated, item_of, noted
 from netspec.capture.forms import AxisMoves, Form, NoForm, Unmovable
 from netspec.capture.graph import Place, Region, Trace, Traced, TracedCall, calls_in
 from netspec.capture.items import PlacedItem, made
@@ -219,11 +219,9 @@ class Lowering:
         source, seen = self.constants.get(value, (value, value.shape))
         if source.kind == "made":
             return of_parameters(self, source, source if tuple(seen) == source.shape else value, shape)
-        if source.kind == "numbers" and source.tensor is not None and len(shape) and shape[0] == self.batch != 1:
-            first = source.tensor[:1]
-            if bool((source.tensor == first).all()):  # one for all examples, made for each
-                source.tensor, source.shape = first, tuple(first.shape)
-                seen = source.shape
+        of_each = source.kind == "numbers" and seen[:1] == (self.batch,) != (1,)
+        if of_each and prod(shape[1:]) * self.batch == prod(seen) and is_repeated(source.tensor):
+            seen = (1, *seen[1:])  # one for all examples, made for each
         if len(seen) == len(shape) and len(seen) and seen[0] == 1:
             shape = (1, *shape[1:])
         if not shape or shape[0] != 1 or prod(shape) != prod(seen):

@@ -16,7 +16,8 @@ from netspec.capture.lifted import is_lifted, lift, repeat
 from netspec.capture.lookups import numbers_of
 from netspec.capture.lowering import Handler, Lowering
 from netspec.capture.masks import left_out, moved
-from netspec.capture.tables import told_pairs, windows_of
+from netspec.capture.tables import Windows, told, told_pairs, windows_of
+from netspec.capture.written import ExpressionText
 
 
 def _source(lowering: Lowering, call: TracedCall) -> Traced:
@@ -130,6 +131,8 @@ def _repeat_interleave(lowering: Lowering, call: TracedCall) -> None:
 
 def _chosen(lowering: Lowering, call: TracedCall, source: Traced, dim: int, index: Any) -> None:
     """Slices of a value along an axis, by their numbers: an axis for each of those of the index takes its place."""
+    if not isinstance(index, Traced) and not all(type(number) is int for number in index):
+        raise NoForm("values are chosen by a list of what are no whole numbers")
     chosen = numbers_of(lowering, index) if isinstance(index, Traced) else torch.tensor(index)
     if chosen is None or chosen.dtype != torch.int64:
         raise NoForm("values are chosen by a tensor that is computed, or of truth values")
@@ -137,9 +140,7 @@ def _chosen(lowering: Lowering, call: TracedCall, source: Traced, dim: int, inde
         left_out(lowering, lowering.constants.get(index, (index, ()))[0])
     result, size = call.results[0], source.shape[dim]
     front, behind = source.shape[:dim], source.shape[dim + 1 :]
-    side = isqrt(chosen.numel())
-    pairs = chosen.reshape(side, side) if chosen.dim() == 1 and side**2 == chosen.numel() > 1 else chosen
-    found = windows_of(pairs % size) if pairs.dim() == 2 else None
+    found = _windows(chosen % size)
     if found is None or size % found.kinds:
         value = _along(lowering, call, source, dim, chosen % size)
         lowering.move(value, result, lambda layout: layout.reshaped(result.shape))
@@ -158,16 +159,24 @@ def _chosen(lowering: Lowering, call: TracedCall, source: Traced, dim: int, inde
     lowering.move(value, result, move)
 
 
+def _windows(chosen: torch.Tensor) -> Windows | None:
+    """The windows of whose places these are the numbers of all pairs, also one behind the other; None of any others."""
+    side = isqrt(chosen.numel())
+    if chosen.dim() == 1 and side**2 == chosen.numel() and not isinstance(told(chosen), ExpressionText):
+        chosen = chosen.reshape(side, side)
+    return windows_of(chosen) if chosen.dim() == 2 and chosen.numel() > 1 else None
+
+
 def _along(lowering: Lowering, call: TracedCall, source: Traced, dim: int, chosen: torch.Tensor) -> Traced:
     """Slices along one axis, one behind the other."""
     value, form = lowering.anywhere(source)
-    axis, told = form.axis(dim, len(source.shape)), told_pairs(chosen)
+    axis, numbers = form.axis(dim, len(source.shape)), told_pairs(chosen)
     if axis is None:
         raise NoForm("examples are chosen from the batch")
-    if told is None:
+    if numbers is None:
         raise NoForm(f"{chosen.numel()} indices of values are too many to be written into a spec")
     result = made((*source.shape[:dim], chosen.numel(), *source.shape[dim + 1 :]), source)
-    lowering.add(call, "IndexSelect", value, {"dim": axis, "index": told}, form=form, gives=(result,))
+    lowering.add(call, "IndexSelect", value, {"dim": axis, "index": numbers}, form=form, gives=(result,))
     lift(lowering, [result])
     return result
 
@@ -270,21 +279,21 @@ def _parts(lowering: Lowering, call: TracedCall, dim: int, word: str, arguments:
 
 def _chunk(lowering: Lowering, call: TracedCall) -> None:
     given = bound(call, "input chunks dim=0")
-    dim: int = given["dim"]
-    sizes = {value.shape[dim] for value in call.results}
-    if len(sizes) > 1:
-        raise NoForm("it cuts an axis into unequal parts")
-    _parts(lowering, call, given["dim"], "Chunk", {"chunks": len(call.results)})
+    _cut(lowering, call, given["dim"])
 
 
 def _split(lowering: Lowering, call: TracedCall) -> None:
     given = bound(call, "input split_size_or_sections dim=0")
-    dim: int = given["dim"]
+    _cut(lowering, call, given["dim"])
+
+
+def _cut(lowering: Lowering, call: TracedCall, dim: int) -> None:
+    """Parts of an axis, equal or not."""
     sizes = [value.shape[dim] for value in call.results]
     if len(set(sizes)) == 1:
-        _parts(lowering, call, given["dim"], "Chunk", {"chunks": len(sizes)})
+        _parts(lowering, call, dim, "Chunk", {"chunks": len(sizes)})
     else:
-        _parts(lowering, call, given["dim"], "Split", {"sizes": sizes})
+        _parts(lowering, call, dim, "Split", {"sizes": sizes})
 
 
 def _unbind(lowering: Lowering, call: TracedCall) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -14,23 +15,27 @@ from tests.capture.test_lifted import heads
 class Fourier(nn.Module):
     """Sines and cosines of the places of a map, computed where they are used, and projected."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, of_each: bool) -> None:
         super().__init__()
         self.project = nn.Conv2d(32, 3, 1)
+        self.of_each = of_each
 
     def forward(self, x: Tensor) -> Tensor:
         n, _, height, width = x.shape
-        y = torch.arange(1, height + 1).float().view(1, -1, 1).repeat(1, 1, width)
-        z = torch.arange(1, width + 1).float().repeat(1, height, 1)
+        count = n if self.of_each else 1
+        y = torch.arange(1, height + 1).float().view(1, -1, 1).repeat(count, 1, width)
+        z = torch.arange(1, width + 1).float().repeat(count, height, 1)
         y, z = y / (y[:, -1:, :] + 1e-6) * 6.28, z / (z[:, :, -1:] + 1e-6) * 6.28
         falls = 100 ** (2 * torch.div(torch.arange(16), 2, rounding_mode="floor") / 16)
         parts = [side[:, :, :, None] / falls for side in (y, z)]
         parts = [torch.stack([part[..., 0::2].sin(), part[..., 1::2].cos()], 4).flatten(3) for part in parts]
-        return x + self.project(torch.cat(parts, 3).permute(0, 3, 1, 2)).repeat(n, 1, 1, 1)
+        found = self.project(torch.cat(parts, 3).permute(0, 3, 1, 2).float())
+        return x + (found if self.of_each else found.repeat(n, 1, 1, 1)).reshape(x.shape)
 
 
-def test_many_numbers_are_written_as_they_are_computed() -> None:
-    module = Fourier()
+@pytest.mark.parametrize("of_each", [False, True], ids=["once", "for each"])
+def test_many_numbers_are_written_as_they_are_computed(of_each: bool) -> None:
+    module = Fourier(of_each=of_each)
     found = imported(module, (3, 33, 9))
     assert re.search(r"\bSin\b", found.text)
     assert equal(module, found, (3, 33, 9))

@@ -193,7 +193,7 @@ def test_values_of_parameters_are_computed_once_for_all_examples(module: nn.Modu
 
 
 class Chosen(nn.Module):
-    """Slices by a list, by a buffer and each twice; a roll by as much along both axes."""
+    """Unequal parts; slices by a list, by a buffer and each twice; a roll by as much along both axes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -201,7 +201,7 @@ class Chosen(nn.Module):
         self.register_buffer("index", torch.tensor([[3, 0], [1, 1]]), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.linear(x)[:, :, [4, 0, -2]][..., self.get_buffer("index") % 3]
+        y = torch.cat(self.linear(x).chunk(2, -1)[::-1], -1)[:, :, [4, 0, -2]][..., self.get_buffer("index") % 3]
         return y.flatten(2).repeat_interleave(2, dim=1).index_select(2, torch.tensor([2, 0, 1])).roll((-1, -1), (1, 2))
 
 
@@ -209,5 +209,6 @@ def test_slices_are_chosen_by_their_numbers() -> None:
     module = Chosen()
     found = imported(module, (3, 4))
     assert "- IndexSelect: {dim: 2, index: [4, 0, 3]}" in found.text
+    assert "Split: {sizes: [3, 2], dim: 2}" in found.text
     assert "- Roll: {shifts: [-1, -1], dims: [1, 2]}" in found.text
     assert equal(module, found, (3, 4))

@@ -92,6 +92,34 @@ def test_what_is_wrong_is_told_and_nothing_is_written(
     assert not (tmp_path / "out.yaml").exists()
 
 
+ARGUED = """
+import argparse, os
+from torch import nn
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--width", type=int, default=3)
+arguments = parser.parse_args()
+
+def elsewhere():
+    os.chdir("..")
+    return nn.Sequential(nn.Linear(4, arguments.width))
+"""
+
+
+def test_a_program_has_no_arguments_and_the_spec_is_written_where_it_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "inner").mkdir()
+    monkeypatch.chdir(tmp_path / "inner")
+    (tmp_path / "inner" / "argued.py").write_text(ARGUED)
+    before = list(sys.argv)
+    done = CliRunner().invoke(command, ["argued.py:elsewhere", "-o", "net.yaml"])
+    assert done.exit_code == 0, done.output
+    assert "  - Linear: 3\n" in (tmp_path / "inner" / "net.yaml").read_text()
+    assert not (tmp_path / "net.yaml").exists()
+    assert sys.argv == before
+
+
 FAILING = """
 import sys
 import torch

@@ -20,7 +20,7 @@ from netspec.capture.folding import Folding
 from netspec.capture.forms import Form
 from netspec.capture.functions import HANDLERS
 from netspec.capture.given import check_given, title_of, usual_torch
-from netspec.capture.graph import NotCaptured, Place, Trace, Traced
+from netspec.capture.graph import NUMBERS_READ, NotCaptured, Place, Trace, Traced
 from netspec.capture.growing import grown
 from netspec.capture.heads import own_output, set_aside, with_heads
 from netspec.capture.housing import housed, unhoused
@@ -289,10 +289,7 @@ def _items(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
     lowering = Lowering(trace, HANDLERS, CALLS)
     items = lowering.body(trace.root)
     settle(lowering, items)
-    lowering.refused.extend(
-        (place, f"`{function}` reads the numbers in a tensor, and the program may go on as they say")
-        for function, place in trace.read
-    )
+    lowering.refused.extend((place, NUMBERS_READ.format(function)) for function, place in trace.read)
     outputs = [lowering.find(value) for value in trace.root.outputs]
     heads = {lowering.find(value): i for value, i in trace.heads.items()}
 

@@ -62,6 +62,17 @@ def test_a_factory_is_imported_and_told(tmp_path: Path) -> None:
     assert run(tmp_path, "mine:chain", "-o", "net.yaml").returncode == 2
 
 
+def test_a_ctrl_c_that_a_library_swallows_is_one(tmp_path: Path) -> None:
+    """As torch does, which takes an interrupted import of NumPy for a missing one."""
+    (tmp_path / "swallows.py").write_text(
+        "import os, signal\n\ntry:\n    os.kill(os.getpid(), signal.SIGINT)\nexcept KeyboardInterrupt:\n"
+        "    raise ImportError('half of it is there')\n"
+    )
+    done = run(tmp_path, "swallows:net", "-o", "net.yaml")
+    assert (done.returncode, done.stderr.strip()) == (130, "interrupted")
+    assert not (tmp_path / "net.yaml").exists()
+
+
 def test_other_keys_are_written_beside(tmp_path: Path) -> None:
     done = run(tmp_path, "mine:Scaled", "--input", "4", "-o", "scaled.yaml")
     assert done.returncode == 0, done.stderr

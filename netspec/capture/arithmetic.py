@@ -9,6 +9,7 @@ from netspec.capture.binding import bound
 from netspec.capture.forms import Form, NoForm
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import made
+from netspec.capture.lifted import lift
 from netspec.capture.lowering import Handler, Lowering
 from netspec.capture.masks import added
 
@@ -32,6 +33,8 @@ def combined(lowering: Lowering, call: TracedCall, op: str, left: Any, right: An
         return
     result = call.results[0]
     of = next((lowering.anywhere(v)[1] for v in (left, right) if isinstance(v, Traced) and v.varies), Form())
+    if not result.varies and (len(result.shape) < 2 or result.shape[0] != 1):  # of parameters alone
+        lift(lowering, result)
     a, b = _operand(lowering, left, result, of), _operand(lowering, right, result, of)
     forms = {form for _, form in (a, b) if form is not None}
     if len(forms) > 1:
@@ -43,12 +46,13 @@ def combined(lowering: Lowering, call: TracedCall, op: str, left: Any, right: An
         return
     if op == "*" and len(values) == 1:
         number = b[0] if isinstance(a[0], Traced) else a[0]
-        if number == 1:
+        if number == 1 and result not in lowering.lifted:
             lowering.is_same(result, values[0])
             return
         lowering.add(call, "Scale", values[0], {"factor": number}, form=form)
         return
-    if op in ("+", "-", "/") and len(values) == 1 and not isinstance(b[0], Traced) and b[0] == (op == "/"):
+    nothing = op in ("+", "-", "/") and len(values) == 1 and not isinstance(b[0], Traced) and b[0] == (op == "/")
+    if nothing and result not in lowering.lifted:
         lowering.is_same(result, values[0])
         return
     lowering.add(call, "use", None, terms=(a[0], op, b[0]), form=form)
@@ -68,6 +72,8 @@ def _operand(lowering: Lowering, value: Any, result: Traced, of: Form) -> tuple[
         if number is not None:
             return number, None
         shape = (*(1 for _ in range(len(result.shape) - len(value.shape))), *value.shape)
+        if result in lowering.lifted:
+            shape = (1, *(shape or (1,)))
         if not of.plain and shape[of.at] == 1:  # the batch of the other is not its first axis, or not alone in it
             shape = (1, *(1 for _ in of.inner), *shape[: of.at], *shape[of.at + 1 :])
         return lowering.constant(value, shape), None
@@ -93,7 +99,7 @@ def _broadcasts(shape: Sequence[int], result: Sequence[int], form: Form) -> bool
 
 def _unary(*terms: Any) -> Handler:
     def handle(lowering: Lowering, call: TracedCall) -> None:
-        value, form = lowering.anywhere(call.args[0])
+        value, form = lowering.each_number(call, call.args[0])
         lowering.add(call, "use", None, terms=tuple(value if term is None else term for term in terms), form=form)
 
     return handle
@@ -103,12 +109,12 @@ def _power(lowering: Lowering, call: TracedCall) -> None:
     given = bound(call, "input exponent")
     if not isinstance(given["input"], Traced) or isinstance(given["exponent"], Traced):
         raise NoForm("a power whose exponent is a tensor has no form in a spec")
-    value, form = lowering.anywhere(given["input"])
+    value, form = lowering.each_number(call, given["input"])
     lowering.add(call, "use", None, terms=(value, "**", given["exponent"]), form=form)
 
 
 def _negative(lowering: Lowering, call: TracedCall) -> None:
-    value, form = lowering.anywhere(call.args[0])
+    value, form = lowering.each_number(call, call.args[0])
     lowering.add(call, "Scale", value, {"factor": -1}, form=form)
 
 

@@ -76,7 +76,18 @@ def _is_reshape(call: TracedCall, named: Sequence[Traced]) -> bool:
     return not chosen and prod(result.shape) == prod(named[0].shape)
 
 
-_RESHAPES: Final = ("view", "reshape", "unsqueeze", "squeeze", "flatten", "contiguous", "to", "type_as", "__getitem__")
+_RESHAPES: Final = (
+    "view",
+    "reshape",
+    "unsqueeze",
+    "squeeze",
+    "flatten",
+    "contiguous",
+    "to",
+    "float",
+    "type_as",
+    "__getitem__",
+)
 
 
 def is_learned(lowering: Lowering, value: Traced) -> bool:

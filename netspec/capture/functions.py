@@ -77,7 +77,7 @@ _PLAIN: Final = {
 def _value_by_value(name: str, signature: str) -> Handler:
     def handle(lowering: Lowering, call: TracedCall) -> None:
         given = bound(call, signature)
-        value, form = lowering.anywhere(given.pop("input"))
+        value, form = lowering.each_number(call, given.pop("input"))
         lowering.layered(call, name, value, given, form=form)
 
     return handle
@@ -264,7 +264,7 @@ def _max(name: str, whole: str) -> Handler:
 
 def _clamp(lowering: Lowering, call: TracedCall) -> None:
     given = bound(call, "input min=None max=None")
-    value, form = lowering.anywhere(given["input"])
+    value, form = lowering.each_number(call, given["input"])
     if any(isinstance(given[name], Traced) for name in ("min", "max")):
         raise NoForm("a clamp between tensors has no form in a spec")
     lowering.layered(call, "Clamp", value, {"min": given["min"], "max": given["max"]}, form=form)

@@ -24,7 +24,7 @@ _RESHAPES: Final = frozenset(
 
 def lift(lowering: Lowering, value: Traced) -> None:
     """Note that a value that is given in the spec has an axis in front there, which it lacks in the program."""
-    lowering.lifted[value] = (value, AxisMoves.of((1, *value.shape), Form(), 1))
+    lowering.lifted[value] = (value, AxisMoves.of((1, *(value.shape or (1,))), Form(), 1))
 
 
 def moved_once(lowering: Lowering, call: TracedCall) -> bool:
@@ -54,9 +54,9 @@ def moved_once(lowering: Lowering, call: TracedCall) -> bool:
 def lifted_value(lowering: Lowering, value: Traced, shape: Sequence[int]) -> Traced | None:
     """Such a value in a shape whose first axis, of 1, is that of the batch; None where it is none, or not moved."""
     found = lowering.lifted.get(value)
-    if found is None or found[0] is value or not shape or shape[0] != 1:
-        return None
     wanted = tuple(shape[1:])
+    if found is None or not shape or shape[0] != 1 or (found[0] is value and wanted == (value.shape or (1,))):
+        return None
     known = lowering.parameters.get((value, wanted))
     if known is not None:
         return known

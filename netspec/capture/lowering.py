@@ -96,6 +96,8 @@ class Lowering:
                 if isinstance(step, TracedCall) and not any(value.varies for value in step.results):
                     del self.items[count:]  # it may be that nobody reads what has no form
                     self.parameters = known
+                    for value in step.results:
+                        self.lifted.pop(value, None)
                     self.unsaid.update(dict.fromkeys(step.results, (step.place, str(reason))))
                     continue
                 self.refused.append((step.place, str(reason)))
@@ -192,6 +194,14 @@ class Lowering:
             return self.constant(value, value.shape), Form()
         ready = self.ready(value)
         return ready, self._form_of(value, ready)
+
+    def each_number(self, call: TracedCall, value: Any) -> tuple[Traced, Form]:
+        """As `anywhere`, for what a function computes of each number alone: a parameter has an axis of 1 in front."""
+        if not isinstance(value, Traced) or value.varies or (len(value.shape) > 1 and value.shape[0] == 1):
+            return self.anywhere(value)
+        found = self.constant(value, (1, *(value.shape or (1,))))
+        lift(self, call.results[0])
+        return found, Form()
 
     def constant(self, value: Traced, shape: Sequence[int]) -> Traced:
         """A parameter or a buffer as a value whose first axis, of 1, is that of the batch."""

@@ -51,5 +51,5 @@ def test_a_function_of_a_parameter_is_computed_of_it(
 def test_a_single_number_beside_a_vector_is_a_mistake_of_the_spec() -> None:
     """Which ended in a traceback: what would mend it was looked for on an axis that is not there."""
     text = "input: [8]\nlayers:\n  - {Linear: 4, as: x}\n  - Parameter: []\n  - Exp\n  - mul: [x, []]\n"
-    with pytest.raises(netspec.SpecError, match="branch 2: `Parameter`.*a single value"):
+    with pytest.raises(netspec.SpecError, match=r"branch 2: `Parameter`.*a single value"):
         netspec.loads(text)

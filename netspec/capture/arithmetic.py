@@ -49,12 +49,13 @@ def combined(lowering: Lowering, call: TracedCall, op: str, left: Any, right: An
         return
     if op == "*" and len(values) == 1:
         number = b[0] if isinstance(a[0], Traced) else a[0]
-        if number == 1:
+        if number == 1 and result not in lowering.lifted:
             lowering.is_same(result, values[0])
             return
         lowering.add(call, "Scale", values[0], {"factor": number}, form=form)
         return
-    if op in ("+", "-", "/") and len(values) == 1 and not isinstance(b[0], Traced) and b[0] == (op == "/"):
+    nothing = op in ("+", "-", "/") and len(values) == 1 and not isinstance(b[0], Traced) and b[0] == (op == "/")
+    if nothing and result not in lowering.lifted:
         lowering.is_same(result, values[0])
         return
     lowering.add(call, "use", None, terms=(a[0], op, b[0]), form=form)

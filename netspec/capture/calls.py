@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from netspec.capture import layers
+from netspec.capture.binding import bound
 from netspec.capture.forms import Form, NoForm
 from netspec.capture.graph import TracedCall, values_in
 from netspec.capture.lowering import LayerHandler, Lowering
-from netspec.capture.transformers import TRANSFORMERS
+from netspec.capture.transformers import TRANSFORMERS, sequence
 from netspec.layers.base import Layer
 
 
@@ -20,12 +21,13 @@ def _recurrent(lowering: Lowering, call: TracedCall, layer: Layer, more: dict[st
             more["reads"] = {"hx": tuple(states)}
         lowering.add(call, type(layer).__name__, value, layers.written(layer), **more)
         return
-    further = [*call.args[1:], *call.kwargs.values()]
-    states = further[0] if further else None
+    given = bound(call, "input hx=None")
+    states = given["hx"]
     if states is not None and not _are_zeros(states):
         raise NoForm("a recurrent layer that is given its states, other than zeros, has no form yet")
-    value = lowering.taken(next(iter(call.args), None))
-    forms = (Form(), *(Form(1) for _ in call.results[1:]))
+    first = bool(getattr(call.layer, "batch_first", True))
+    value = sequence(lowering, given["input"], batch_first=first)
+    forms = (Form(0 if first else 1), *(Form(1) for _ in call.results[1:]))
     lowering.add(call, type(layer).__name__, value, layers.written(layer), forms=forms, **more)
 
 

@@ -43,6 +43,9 @@ def copied(module: nn.Module, why: str = _PROOF) -> nn.Module:
         for name, value in vars(twin).items():
             if isinstance(value, FunctionType) and value.__closure__ is not None:
                 vars(twin)[name] = _closed_over(value, value.__closure__, memo)
+    for kept, twin in zip(module.parameters(), copied.parameters(), strict=True):
+        for hook in dict(kept._backward_hooks or {}).values():  # a copy of a tensor has none
+            twin.register_hook(hook)  # pyright: ignore[reportUnknownMemberType]  # torch's
     return copied
 
 

@@ -139,7 +139,7 @@ def _dropout(name: str) -> Handler:
         if bool(given["training"]) != lowering.trace.training and not never:
             raise NoForm(
                 f"`{call.name}` drops values {'always' if given['training'] else 'never'}, whether or not the module "
-                "is in training mode"
+                "is in training mode: give it `training=self.training`"
             )
         value, form = lowering.anywhere(given["input"]) if name == "Dropout" else (lowering.taken(given["input"]), None)
         more = {} if form is None else {"form": form}

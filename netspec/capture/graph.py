@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Final, Literal, NamedTuple, cast
 
 from torch import nn
 
@@ -17,6 +17,12 @@ class NotCaptured(NetspecError):
     """The module does something that a spec cannot say; the message names each such place in the user's source."""
 
     code: Code = "not-importable"
+
+
+NUMBERS_READ: Final = (
+    "`{}` reads the numbers in a tensor, and the program may go on as they say, where a spec is one network for all "
+    "inputs: leave numbers in tensors, and decide by arguments or attributes that are none"
+)
 
 
 class Place:
@@ -87,10 +93,12 @@ class TracedCall:
 
     @property
     def name(self) -> str:
-        """The function's name, or the layer's class."""
+        """The function's name, that of the property, or the layer's class."""
         if self.layer is not None:
             return type(self.layer).__name__
-        return str(getattr(self.function, "__name__", self.function))
+        name = str(getattr(self.function, "__name__", self.function))
+        of = getattr(self.function, "__self__", None) if name == "__get__" else None  # `x.T`
+        return str(getattr(of, "__name__", name))
 
     def reads(self) -> Iterator[Traced]:
         """The values among its arguments."""

@@ -146,10 +146,8 @@ def _known_fields(kind: type[Layer], module: nn.Module) -> dict[str, Any]:
 
 
 def _recurrent(module: Any) -> dict[str, Any] | None:
-    if not module.batch_first and type(module).__module__.startswith("torch"):
-        return None
     kind = layer_class("RNN" if module.mode.startswith("RNN") else module.mode)
-    names = [name for name in kind.model_fields if name != "nonlinearity"]
+    names = [name for name in kind.model_fields if name not in ("nonlinearity", "batch_first")]
     found = {name: getattr(module, name) for name in names if hasattr(module, name)}
     if module.mode in ("RNN_TANH", "RNN_RELU"):
         found["nonlinearity"] = module.mode[4:].lower()

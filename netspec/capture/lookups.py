@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 _MOVES: Final = frozenset(
     """
     __getitem__ view reshape flatten unflatten squeeze unsqueeze permute transpose movedim contiguous chunk
-    index_select select narrow t swapaxes view_as reshape_as
+    index_select select narrow t T mT H mH swapaxes view_as reshape_as
     """.split()  # noqa: SIM905  # a list of words reads best as words
 )
 
 
 _RESHAPES: Final = frozenset(
-    ("view", "reshape", "unsqueeze", "squeeze", "flatten", "unflatten", "contiguous", "to", "type_as", "clone")
+    ("view", "reshape", "unsqueeze", "squeeze", "flatten", "unflatten", "contiguous", "to", "float", "type_as", "clone")
 )
 
 
@@ -102,8 +102,6 @@ def looked_up(lowering: Lowering, value: Traced, shape: Sequence[int]) -> Traced
     """A value of what was chosen from a parameter, whose first axis, of 1, is that of the batch; None if it has no
     form."""
     found = lowering.places.get(value)
-    if found is None and shape and shape[0] == 1:
-        return _with_a_number(lowering, value, shape)
     if found is None or not shape or shape[0] != 1 or found.places.numel() != prod(shape):
         return None
     places = found.places.reshape(tuple(shape[1:]))
@@ -124,36 +122,6 @@ def looked_up(lowering: Lowering, value: Traced, shape: Sequence[int]) -> Traced
     if result is not None:
         lowering.parameters[value, tuple(shape[1:])] = result
     return result
-
-
-def _with_a_number(lowering: Lowering, value: Traced, shape: Sequence[int]) -> Traced | None:
-    """A parameter and a number, added: `1 + weight`, as norms have it whose weight is near 0."""
-    maker = value.maker
-    if maker is None or maker.name not in ("add", "__add__", "__radd__") or len(maker.args) != 2 or maker.kwargs:
-        return None
-    numbers = [each for each in maker.args if isinstance(each, (int, float))]
-    source = _as_it_was(next((each for each in maker.args if isinstance(each, Traced)), None))
-    if len(numbers) != 1 or source is None or source.kind != "parameter" or source.shape != value.shape:
-        return None
-    known = lowering.parameters.get((value, tuple(shape[1:])))
-    if known is not None:
-        return known
-    start = lowering.constant(source, shape)
-    result = made(start.shape, value, varies=False)
-    lowering.items.append(PlacedItem("use", None, (result,), terms=(start, "+", numbers[0])))
-    lowering.forms[result] = Form()
-    lowering.parameters[value, tuple(shape[1:])] = result
-    return result
-
-
-def _as_it_was(value: Traced | None) -> Traced | None:
-    """What a tensor of floats was before it was given another precision."""
-    while value is not None and value.maker is not None and value.maker.name in ("float", "to", "type_as"):
-        source = value.maker.args[0]
-        if not isinstance(source, Traced) or source.dtype != value.dtype:
-            return value
-        value = source
-    return value
 
 
 # ---- what a call does

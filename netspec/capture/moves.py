@@ -349,5 +349,5 @@ HANDLERS: Final[dict[str, Handler]] = {
     **dict.fromkeys(("split", "split_with_sizes", "tensor_split"), _split),
     "unbind": _unbind,
     **dict.fromkeys(("expand", "expand_as", "broadcast_to", "repeat"), _expand),
-    "t": _turned,
+    **dict.fromkeys(("t", "T", "mT", "H", "mH"), _turned),
 }

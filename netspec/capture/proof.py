@@ -150,7 +150,10 @@ class EqualityProof:
         for i, (a, b) in enumerate(zip(theirs.outputs, ours.outputs, strict=True)):
             worst = max(worst, _close(a, b, f"output {i + 1}"))
         for a, b in zip(theirs.inputs, ours.inputs, strict=True):
-            worst = max(worst, _close(a, b, "the gradient of the input"))
+            if (a is None) is not (b is None):
+                raise Unproven(_NO_GRADIENT if a is None else "the input has a gradient in the module alone")
+            if a is not None and b is not None:
+                worst = max(worst, _close(a, b, "the gradient of the input"))
         scale = max((_largest(gradient) for gradient in theirs.weights.values()), default=0.0)
         buffers = {key for key, _ in self.theirs.named_buffers()}
         for own, gradient in ours.weights.items():
@@ -183,11 +186,11 @@ class EqualityProof:
             outputs = tensors_of(_ran(model, given))
         if sorted(order) == list(range(len(outputs))):
             outputs = [outputs[i] for i in order]
-        torch.autograd.backward(_score(outputs, self.seed))
+        score = _score(outputs, self.seed)
+        if score.requires_grad:
+            torch.autograd.backward(score)
         weights = {key: p.grad.to_dense() for key, p in _parameters(model) if p.grad is not None}
-        return _RunResult(
-            [output.detach() for output in outputs], [x.grad for x in given if x.grad is not None], weights
-        )
+        return _RunResult([output.detach() for output in outputs], [x.grad for x in given if x.requires_grad], weights)
 
 
 def kept_numbers(module: nn.Module, left_out: Collection[str]) -> Iterator[tuple[nn.Module, str, Tensor]]:
@@ -221,12 +224,18 @@ def _ran(model: nn.Module, given: Sequence[Tensor]) -> Any:
         return model(*given)
 
 
+_NO_GRADIENT: Final = (
+    "the module gives no gradient to its input, as under `torch.no_grad`, which no spec says: without that, and with "
+    "`requires_grad_(False)` on what is not to train, the spec has `freeze: true`"
+)
+
+
 class _RunResult(NamedTuple):
     """What a run gave."""
 
     outputs: list[Tensor]
-    inputs: list[Tensor]
-    """The gradients of the inputs."""
+    inputs: list[Tensor | None]
+    """The gradients of the inputs; None of one that nothing was computed of with gradients."""
     weights: dict[str, Tensor]
     """Those of the parameters."""
 

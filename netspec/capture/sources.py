@@ -75,7 +75,8 @@ def check_there(source: ModuleSource) -> None:
         UsageError: as said.
     """
     if source.file is not None and not source.file.is_file():
-        raise UsageError(f"cannot read {source.file}: there is no such file")
+        what = "it is no ordinary file" if source.file.exists() else "there is no such file"
+        raise UsageError(f"cannot read {source.file}: {what}")
     if not source.rest:
         raise UsageError(told_names(source))
 

@@ -14,7 +14,7 @@ from netspec.capture.constants import settle
 from netspec.capture.folding import Folding
 from netspec.capture.forms import Form
 from netspec.capture.functions import HANDLERS
-from netspec.capture.graph import NotCaptured, Place, Trace, Traced
+from netspec.capture.graph import NUMBERS_READ, NotCaptured, Place, Trace, Traced
 from netspec.capture.growing import grown
 from netspec.capture.heads import set_aside
 from netspec.capture.housing import housed, unhoused
@@ -93,10 +93,7 @@ def items_of(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
     lowering = Lowering(trace, HANDLERS, CALLS)
     items = lowering.body(trace.root)
     settle(lowering, items)
-    lowering.refused.extend(
-        (place, f"`{function}` reads the numbers in a tensor, and the program may go on as they say")
-        for function, place in trace.read
-    )
+    lowering.refused.extend((place, NUMBERS_READ.format(function)) for function, place in trace.read)
     outputs = [lowering.find(value) for value in trace.root.outputs]
     heads = {lowering.find(value): i for value, i in trace.heads.items()}
 

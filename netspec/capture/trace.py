@@ -14,6 +14,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from netspec.capture.given import TAKES_TENSORS
 from netspec.capture.graph import (
+    NUMBERS_READ,
     STANDS_AT,
     Modes,
     NotCaptured,
@@ -181,13 +182,16 @@ class _Recorder(TorchFunctionMode):
         kwargs = kwargs or {}
         if self._inside or self._joins:
             return func(*args, **kwargs)
-        if getattr(func, "__name__", "") == "__getitem__" and isinstance(args[1], str):
+        name = getattr(func, "__name__", "")
+        if name == "__getitem__" and isinstance(args[1], str):
             raise NotCaptured(f"{_where(_place())}a tensor is read as a dict, by `{args[1]}`: {TAKES_TENSORS}")
         if func in _INDEXED and isinstance(args[1], list):  # which is no tuple: `x[[2, 0]]`
             args = (args[0], (args[1],), *args[2:])
         if func is torch.Tensor.__setitem__:
             self._as_before(*args)
         given = None if _says_no_values(func) else self._told((args, kwargs))
+        if name == "__setitem__" and any(value.varies for value in _values(given)):
+            raise NotCaptured(f"{_where(_place())}{_WRITTEN_INTO}")
         result: Any = func(*args, **kwargs)
         if given is None:
             return result
@@ -196,8 +200,8 @@ class _Recorder(TorchFunctionMode):
             return result
         if _tensors(result):
             self._record(TracedCall(func, None, "", given[0], given[1], _place()), result)
-        elif any(value.varies for value in _values(given)) and isinstance(result, (bool, int, float, list)):
-            self.trace.read.append((getattr(func, "__name__", "it"), _place()))
+        elif any(value.varies for value in _values(given)) and _has_numbers(result):
+            self.trace.read.append((name, _place()))
         return cast("object", result)
 
     def _record(self, call: TracedCall, result: Any) -> None:
@@ -232,6 +236,8 @@ class _Recorder(TorchFunctionMode):
             self._keep(tensor, own[0])
 
     def _keep(self, tensor: Tensor, value: Traced) -> None:
+        if tensor.is_inference():
+            raise NotCaptured(f"{_where(_place())}the module computes in `torch.inference_mode`, {_NOT_FOLLOWED}")
         self._values[tensor] = (value, tensor._version)
 
     def _told(self, tree: Any) -> Any:
@@ -277,9 +283,24 @@ class _Recorder(TorchFunctionMode):
                 "or several in a tuple, a list or a dict"
             )
         if not all(value.varies for value in self.trace.root.outputs):
+            read = "".join(f"; {_where(place)}{NUMBERS_READ.format(name)}" for name, place in self.trace.read[:1])
             raise NotCaptured(
-                "no input decides what the module gives, or one of its tensors: a spec says what is computed"
+                "no input decides what the module gives, or one of its tensors, as far as torch's own functions "
+                f"compute it, which are all that is followed{read}"
             )
+
+
+_NOT_FOLLOWED: Final = "in which nothing is followed and nothing trains: leave that to who runs it"
+
+_WRITTEN_INTO: Final = (
+    "`x[…] = …` writes into a tensor, and a spec has no values that change: make the tensor of its parts, by "
+    "`torch.cat`, `torch.stack` or `F.pad`"
+)
+
+
+def _has_numbers(result: Any) -> bool:
+    """Whether a result is numbers that a program may go on by, and NumPy may compute with."""
+    return isinstance(result, (bool, int, float, list)) or hasattr(result, "__array_interface__")
 
 
 @passing

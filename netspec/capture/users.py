@@ -77,7 +77,8 @@ def users_own(what: str, advice: str = "", mistakes: tuple[type[Exception], ...]
         if isinstance(error, SyntaxError) and error.filename is not None:
             place = Place(error.filename, error.lineno or 1)
         where = f"{place}: " if place is not None else ""
-        more = f"; {advice}" if advice and isinstance(error, mistakes) else ""
+        is_mistake = isinstance(error, mistakes) and not isinstance(error, NotImplementedError)
+        more = f"; {advice}" if advice and is_mistake else ""
         raise NotCaptured(f"{where}{what} fails: {told(error)}{more}") from error
 
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import click
 
 from netspec.asked import as_command
+from netspec.cli.interrupted import noting_ctrl_c
 from netspec.cli.streams import Shown, drop_output, open_streams
 from netspec.diagnostics import NetspecError, OutOfMemory, PluginError, ResourceError, UsageError, did_you_mean
 
@@ -150,7 +151,7 @@ def main() -> NoReturn:
 
 def _run() -> int:
     """Run the command line. Returns the exit status."""
-    shown = Shown()
+    shown, ctrl_c = Shown(), noting_ctrl_c()
     if _COMPLETING in os.environ:
         from netspec.cli.shells import know_shells  # imported here: only a shell asks for it
 
@@ -164,6 +165,9 @@ def _run() -> int:
         click.echo("interrupted", err=True)
         status = 130
     except Exception as error:
+        if ctrl_c.came:  # and a library has made another error of it
+            click.echo("\ninterrupted", err=True)
+            return 130
         status = _failed(_of_plugin(error, shown.plugins), as_json=shown.as_json)
     return status if isinstance(status, int) else 0
 

@@ -24,6 +24,17 @@ def is_read(path: str | Path) -> None:
         context.meta.setdefault(_READ, []).append(Path(path))
 
 
+def check_ordinary(path: Path) -> None:
+    """Refuse to read what is no file: a directory, or a pipe that may have no end.
+
+    Raises:
+        UsageError: as said.
+    """
+    if not os.path.isfile(path):  # noqa: PTH113  # as above
+        what = "it is no ordinary file" if os.path.lexists(path) else "there is no such file"
+        raise UsageError(f"cannot read {path}: {what}")
+
+
 def check_target(path: Path, *, in_place: bool = False) -> None:
     """Refuse to write what is no file, or, unless it is `in_place`, what the command was given to read.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
-from netspec.cli.files import is_read, refuse_weights, weights_beside, write_atomic
+from netspec.cli.files import check_ordinary, is_read, refuse_weights, weights_beside, write_atomic
 from netspec.cli.modules import ImportOptions, told_of_proof
 from netspec.diagnostics import MissingExtra, UsageError
 from netspec.extras import install
@@ -40,6 +40,7 @@ def import_graph(path: Path, options: ImportOptions, target: Path | None, name: 
         NotCaptured: it is damaged, or has what no spec has; nothing is written.
         MissingExtra: what reads it is not installed.
     """
+    check_ordinary(path)
     is_read(path)
     beside = weights_beside(target)
     refuse_weights(beside, force=force)
@@ -85,9 +86,6 @@ def _onnx(path: Path, options: ImportOptions, name: str | None) -> ReadGraph:
 def _exported(path: Path, options: ImportOptions, name: str | None) -> ReadGraph:
     if options.inputs:
         raise UsageError(f"`--input` is for a module or an ONNX file: the sizes of {path} stand in it")
-    if not path.is_file():
-        what = "it is no ordinary file" if path.exists() else "there is no such file"
-        raise UsageError(f"cannot read {path}: {what}")
     from netspec.capture.exported.importing import from_exported  # torch is slow to import
 
     try:

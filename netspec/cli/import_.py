@@ -12,7 +12,15 @@ import click
 
 from netspec.capture.sources import ModuleSource, module_source, names_in, told_names
 from netspec.cli.common import plugin_option
-from netspec.cli.files import WEIGHTS, check_target, is_read, refuse_weights, weights_beside, write_atomic
+from netspec.cli.files import (
+    WEIGHTS,
+    check_ordinary,
+    check_target,
+    is_read,
+    refuse_weights,
+    weights_beside,
+    write_atomic,
+)
 from netspec.cli.graphs import GRAPHS, import_graph
 from netspec.cli.modules import ImportOptions, imported_module, told_of_proof
 from netspec.diagnostics import UsageError
@@ -101,10 +109,11 @@ def _refuse_options(options: ImportOptions, source: str, *, is_text: bool) -> No
 
 def _from_data(path: Path, target: Path | None, name: str | None, *, force: bool) -> None:
     """The network of a `.keras` file or of a config of Hugging Face's."""
-    if path.is_dir():
+    if path.is_dir() and path.suffix.lower() != _KERAS:
         path /= "config.json"
     is_read(path)
     if path.suffix.lower() == _KERAS:
+        check_ordinary(path)
         _from_keras(path, target, name, force=force)
         return
     try:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from contextlib import redirect_stdout
+from collections.abc import Generator
+from contextlib import chdir, contextmanager, redirect_stdout
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -55,7 +57,7 @@ def imported_module(source: ModuleSource, options: ImportOptions, name: str | No
         if error.name not in ("torch", "torchvision"):
             raise
         raise MissingExtra(f"a module needs {error.name} to run: {install('torch')}") from None
-    with redirect_stdout(sys.stderr):  # the program may print, too
+    with _as_a_program(source):
         made = module_from(source)
         title = name or source.rest.partition("(")[0].rpartition(".")[2]
         given = example(made, options.inputs)
@@ -66,6 +68,18 @@ def imported_module(source: ModuleSource, options: ImportOptions, name: str | No
     if given.guess:
         click.echo(f"note: {given.guess}; `--input` says another", err=True)
     return ImportedModule(found, given.guess)
+
+
+@contextmanager
+def _as_a_program(source: ModuleSource) -> Generator[None]:
+    """A program may print, read its own arguments, of which there are none, and go to another directory."""
+    arguments = sys.argv
+    sys.argv = [str(source.file or source.home)]
+    try:
+        with chdir(Path.cwd()), redirect_stdout(sys.stderr):
+            yield
+    finally:
+        sys.argv = arguments
 
 
 def told_of_proof(found: FromTorch, what: str = "module") -> None:

@@ -304,9 +304,9 @@ def _block_around(node: Node, spec: Spec) -> Block | None:
 
 def _call(clue: JoinClue, types: list[TensorType], d: Diagnostic, source: Source, spec: Spec) -> Iterator[Fix]:
     """The width that a block is called with: that of the other side."""
-    origin, x = clue.ends[0].origins[0], clue.flow.type
+    origin, x = next(iter(clue.ends[0].origins), None), clue.flow.type
     item = item_at(spec, source, origin.span) if isinstance(origin, LayerOrigin) else None
-    wanted = None if x is None else x.shape[0]
+    wanted = None if x is None else next(iter(x.shape), None)
     if item is None or clue.item.options.get("shortcut") is not None or not isinstance(wanted, int):
         return
     if types[0].shape[1:] == (x.shape[1:] if x is not None else ()):

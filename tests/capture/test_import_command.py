@@ -63,6 +63,17 @@ def test_a_factory_is_imported_and_told(tmp_path: Path) -> None:
     assert run(tmp_path, "mine:chain", "-o", "net.yaml").returncode == 2
 
 
+def test_a_ctrl_c_that_a_library_swallows_is_one(tmp_path: Path) -> None:
+    """As torch does, which takes an interrupted import of NumPy for a missing one."""
+    (tmp_path / "swallows.py").write_text(
+        "import os, signal\n\ntry:\n    os.kill(os.getpid(), signal.SIGINT)\nexcept KeyboardInterrupt:\n"
+        "    raise ImportError('half of it is there')\n"
+    )
+    done = run(tmp_path, "swallows:net", "-o", "net.yaml")
+    assert (done.returncode, done.stderr.strip()) == (130, "interrupted")
+    assert not (tmp_path / "net.yaml").exists()
+
+
 def test_other_keys_are_written_beside(tmp_path: Path) -> None:
     done = run(tmp_path, "mine:Scaled", "--input", "4", "-o", "scaled.yaml")
     assert done.returncode == 0, done.stderr
@@ -91,6 +102,34 @@ def test_what_is_wrong_is_told_and_nothing_is_written(
     assert (done.returncode, told in done.stderr) == (status, True), done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "out.yaml").exists()
+
+
+ARGUED = """
+import argparse, os
+from torch import nn
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--width", type=int, default=3)
+arguments = parser.parse_args()
+
+def elsewhere():
+    os.chdir("..")
+    return nn.Sequential(nn.Linear(4, arguments.width))
+"""
+
+
+def test_a_program_has_no_arguments_and_the_spec_is_written_where_it_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "inner").mkdir()
+    monkeypatch.chdir(tmp_path / "inner")
+    (tmp_path / "inner" / "argued.py").write_text(ARGUED)
+    before = list(sys.argv)
+    done = CliRunner().invoke(command, ["argued.py:elsewhere", "-o", "net.yaml"])
+    assert done.exit_code == 0, done.output
+    assert "  - Linear: 3\n" in (tmp_path / "inner" / "net.yaml").read_text()
+    assert not (tmp_path / "net.yaml").exists()
+    assert sys.argv == before
 
 
 FAILING = """

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import os
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from click.testing import CliRunner
 from torch import nn
 
 from netspec.cli.import_ import command
+from netspec.diagnostics import UsageError
 from netspec.importing import NotImportable
 from tests.capture.programs import saved
 
@@ -52,10 +55,22 @@ def test_a_spec_that_cannot_be_written_leaves_no_weights(
     assert (tmp_path / source).read_bytes() == before
 
 
-def test_a_folder_is_called_one(tmp_path: Path) -> None:
-    (tmp_path / "net.pt2").mkdir()
-    done = CliRunner().invoke(command, [str(tmp_path / "net.pt2")])
+@pytest.mark.parametrize("name", ["net.pt2", "net.onnx", "net.keras", "net.py:Net"])
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_a_folder_and_a_pipe_are_called_no_files(tmp_path: Path, name: str, make: Callable[[Path], None]) -> None:
+    """The one has no bytes, and the other may have no end."""
+    make(tmp_path / name.partition(":")[0])
+    done = CliRunner().invoke(command, [str(tmp_path / name)])
+    assert isinstance(done.exception, UsageError)
     assert "it is no ordinary file" in str(done.exception)
+
+
+def test_a_graph_without_a_batch_is_told_that_it_needs_one(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(nn.Linear(4, 3), (torch.randn(4),), tmp_path / "net.onnx", dynamo=False)
+    done = CliRunner().invoke(command, [str(tmp_path / "net.onnx")])
+    assert "a batch of 4 alone, if the first axis of its input is that" in str(done.exception)
 
 
 @pytest.mark.parametrize(

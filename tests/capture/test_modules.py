@@ -289,3 +289,29 @@ def _dropped(self: Any, x: Tensor) -> Tensor:
 
 def test_a_dropout_that_is_made_in_each_run_is_refused_since_it_always_drops() -> None:
     assert "drops values always" in refusal(around(_dropped, nn.Linear(4, 4)), (4,))
+
+
+class _TimeFirst(nn.Module):
+    """Recurrent layers as torch makes them by default, with the batch in second place."""
+
+    def __init__(self, *, swaps: bool = True) -> None:
+        super().__init__()
+        self.a = nn.GRU(4, 6)
+        self.b = nn.LSTM(6, 5, 2, bidirectional=True)
+        self.swaps = swaps
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.a(input=x.transpose(0, 1) if self.swaps else x)[0].relu()
+        y, (h, _) = self.b(x, (torch.zeros(4, x.shape[1], 5), torch.zeros(4, x.shape[1], 5)))
+        return y.mean(0), h[-1]
+
+
+def test_recurrent_layers_may_have_the_batch_in_second_place() -> None:
+    found = imported(_TimeFirst(), (7, 4))
+    assert "{GRU: 6, name: a}" in found.text
+    assert "Rearrange" not in found.text
+    assert found.keeps_keys
+
+
+def test_a_recurrent_layer_that_is_given_the_batch_in_the_wrong_place_is_told() -> None:
+    assert "with `batch_first=False` the batch is the second axis" in refusal(_TimeFirst(swaps=False), (7, 4))

@@ -185,8 +185,9 @@ def _planned(root: ExportedRoot, graph: ExportedGraph, batch: int) -> None:
 
 
 _ALONE: Final = (
-    "it was exported for a batch of {} alone, and on another one it does something else, or that number is another "
-    "size of it, too: export it with `dynamic_shapes`, or with a batch that is no other size, such as 5"
+    "it was exported for a batch of {} alone, if the first axis of its input is that, and on another one it does "
+    "something else, or that number is another size of it, too: export it with `dynamic_shapes`, or with a batch "
+    "that is no other size, such as 5"
 )
 
 

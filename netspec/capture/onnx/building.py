@@ -60,8 +60,9 @@ def built(file: OnnxFile, sizes: Sequence[Sequence[int]]) -> OnnxNetwork:
         if building.fixed is None:
             raise
         raise NotCaptured(
-            f"{error}\nnote: the file is written for a batch of {building.fixed} alone, and a spec is for any: written "
-            "with a batch that may vary (`dynamic_shapes`, or `dynamic_axes`, of `torch.onnx.export`) it may be read"
+            f"{error}\nnote: the file is written for a batch of {building.fixed} alone, if the first axis of its "
+            "input is that, and a spec is for any: written with such an axis, which may vary (`dynamic_shapes`, or "
+            "`dynamic_axes`, of `torch.onnx.export`), it may be read"
         ) from None
     return building.network()
 

@@ -20,6 +20,7 @@ from netspec.capture.lookups import ChosenPlaces, followed, looked_up
 from netspec.capture.modes import draws, in_eval, keeps_statistics
 from netspec.capture.parametrized import parametrized
 from netspec.capture.positions import position_free
+from netspec.capture.repeats import repeated
 from netspec.capture.slices import called, layer_of_slices
 from netspec.layers.base import Layer
 
@@ -156,7 +157,7 @@ class Lowering:
         if value in self.lowest:
             raise NoForm("a pad of `-inf` has no form in a spec, other than in front of a pool of maxima")
         if value in self.expanded:
-            raise NoForm("values are repeated along an axis, other than for sums and products")
+            return repeated(self, value)
         return value
 
     def ready(self, value: Traced) -> Traced:

@@ -16,6 +16,7 @@ from netspec.capture.lifted import is_lifted, lift, repeat
 from netspec.capture.lookups import numbers_of
 from netspec.capture.lowering import Handler, Lowering
 from netspec.capture.masks import left_out, moved
+from netspec.capture.repeats import tiled, windows
 from netspec.capture.tables import told_pairs, windows_of
 
 
@@ -261,8 +262,9 @@ def _chunk(lowering: Lowering, call: TracedCall) -> None:
     dim: int = given["dim"]
     sizes = {value.shape[dim] for value in call.results}
     if len(sizes) > 1:
-        raise NoForm("it cuts an axis into unequal parts")
-    _parts(lowering, call, given["dim"], "Chunk", {"chunks": len(call.results)})
+        _parts(lowering, call, dim, "Split", {"sizes": [value.shape[dim] for value in call.results]})
+    else:
+        _parts(lowering, call, dim, "Chunk", {"chunks": len(call.results)})
 
 
 def _split(lowering: Lowering, call: TracedCall) -> None:
@@ -293,6 +295,12 @@ def _expand(lowering: Lowering, call: TracedCall) -> None:
     """What is repeated along the batch is one for all examples; along another axis only joins repeat."""
     result = call.results[0]
     source = next(call.reads())
+    if source.shape[1:] != result.shape[1:] and len(source.shape) == len(result.shape) and call.name in _TILES:
+        for dim, size in enumerate(result.shape):
+            if size != source.shape[dim]:
+                source = tiled(lowering, source, dim, size // source.shape[dim])
+        lowering.is_same(result, source)
+        return
     if is_lifted(lowering, source):
         repeat(lowering, source, result)
         return
@@ -305,10 +313,39 @@ def _expand(lowering: Lowering, call: TracedCall) -> None:
         raise NoForm("it repeats values along an axis")
     if source.shape == result.shape:
         lowering.is_same(result, source)
-    elif len(source.shape) == len(result.shape) and call.name != "repeat":
+    elif len(source.shape) == len(result.shape):
         lowering.expanded[result] = source
     else:
         raise NoForm("it repeats values along an axis")
+
+
+_TILES: Final = ("repeat", "tile")
+"""Functions that repeat all of a value along an axis, not each number."""
+
+
+def _unfold(lowering: Lowering, call: TracedCall) -> None:
+    """`x.unfold(dim, size, step)`, which puts the places of a window behind all other axes; torch's function of the
+    name takes maps and is another one."""
+    source = next(call.reads())
+    if isinstance(call.args[1], tuple) or call.function is not torch.Tensor.unfold:
+        _columns(lowering, call)
+        return
+    given = bound(call, "input dimension size step")
+    rank = len(source.shape)
+    dim = given["dimension"] % rank
+    found = windows(lowering, source, dim, given["size"], given["step"])
+    _turn = [*range(dim + 1), *range(dim + 2, rank + 1), dim + 1]
+    lowering.move(found, call.results[0], lambda layout: layout.permuted(_turn))
+
+
+def _columns(lowering: Lowering, call: TracedCall) -> None:
+    given = bound(call, "input kernel_size dilation=1 padding=0 stride=1")
+    lowering.layered(call, "Unfold", lowering.taken(given.pop("input")), given)
+
+
+def _fold(lowering: Lowering, call: TracedCall) -> None:
+    given = bound(call, "input output_size kernel_size dilation=1 padding=0 stride=1")
+    lowering.layered(call, "Fold", lowering.taken(given.pop("input")), given)
 
 
 HANDLERS: Final[dict[str, Handler]] = {
@@ -326,6 +363,8 @@ HANDLERS: Final[dict[str, Handler]] = {
     "chunk": _chunk,
     **dict.fromkeys(("split", "split_with_sizes", "tensor_split"), _split),
     "unbind": _unbind,
-    **dict.fromkeys(("expand", "expand_as", "broadcast_to", "repeat"), _expand),
+    **dict.fromkeys(("expand", "expand_as", "broadcast_to", *_TILES), _expand),
     "t": _turned,
+    "unfold": _unfold,
+    "fold": _fold,
 }

@@ -71,9 +71,22 @@ def _movedim(lowering: Lowering, call: TracedCall) -> None:
 
 
 def _turned(lowering: Lowering, call: TracedCall) -> None:
-    """`x.T`, `x.mT`."""
+    """`x.t()` and `x.mT`."""
     rank = len(call.results[0].shape)
     _permuted(lowering, call, [*range(rank - 2), rank - 1, rank - 2])
+
+
+_MATRIX_TURNED, _ALL_TURNED = (getattr(torch.Tensor, name).__get__ for name in ("mT", "T"))
+
+
+def _property(lowering: Lowering, call: TracedCall) -> None:
+    """What is no method: `x.mT`, `x.T`."""
+    if call.function == _MATRIX_TURNED:
+        _turned(lowering, call)
+    elif call.function == _ALL_TURNED:
+        _permuted(lowering, call, [*reversed(range(len(call.results[0].shape)))])
+    else:
+        raise NoForm("this property of a tensor has no form in a spec")
 
 
 def _choose(lowering: Lowering, call: TracedCall) -> None:
@@ -365,6 +378,7 @@ HANDLERS: Final[dict[str, Handler]] = {
     "unbind": _unbind,
     **dict.fromkeys(("expand", "expand_as", "broadcast_to", *_TILES), _expand),
     "t": _turned,
+    "__get__": _property,
     "unfold": _unfold,
     "fold": _fold,
 }

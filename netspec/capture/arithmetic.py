@@ -10,6 +10,7 @@ from netspec.capture.binding import bound
 from netspec.capture.forms import FIXED, Form, NoForm
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import made
+from netspec.capture.lifted import form_of
 from netspec.capture.lowering import Handler, Lowering
 from netspec.capture.masks import added
 
@@ -33,8 +34,7 @@ def combined(lowering: Lowering, call: TracedCall, op: str, left: Any, right: An
         return
     result = call.results[0]
     varying = [value for value in (left, right) if isinstance(value, Traced) and value.varies]
-    alone = Form() if result.shape[:1] == (1,) else FIXED
-    of = lowering.anywhere(varying[0])[1] if varying else alone
+    of = lowering.anywhere(varying[0])[1] if varying else form_of(lowering, result)
     a, b = _operand(lowering, left, result, of), _operand(lowering, right, result, of)
     forms = {form for _, form in (a, b) if form is not None}
     if len(forms) > 1:
@@ -188,7 +188,7 @@ def _concat(lowering: Lowering, call: TracedCall) -> None:
     varying = [value for value in tensors if value.varies]
     forms = {lowering.anywhere(value)[1] for value in varying}
     if not varying:  # one for all examples
-        forms = {Form() if all(value.shape[:1] == (1,) for value in tensors) else FIXED}
+        forms = {Form() if all(form_of(lowering, value).plain for value in tensors) else FIXED}
     if len(forms) != 1:
         raise NoForm("the batch is not in the same place in all tensors")
     form = forms.pop()
@@ -211,7 +211,12 @@ def _stack(lowering: Lowering, call: TracedCall) -> None:
     given = bound(call, "tensors dim=0")
     result = call.results[0]
     dim = given["dim"] % len(result.shape)
-    values = tuple(lowering.taken(value) for value in given["tensors"])
+    tensors: list[Traced] = list(given["tensors"])
+    if not any(value.varies or form_of(lowering, value).plain for value in tensors):  # one for all examples
+        values = tuple(_one(lowering, value, FIXED) for value in tensors)
+        lowering.add(call, "stack", None, branches=values, options={} if dim == 0 else {"dim": dim + 1}, form=FIXED)
+        return
+    values = tuple(lowering.taken(value) for value in tensors)
     if dim == 0:
         between = made((result.shape[1], result.shape[0], *result.shape[2:]), result)
         lowering.add(call, "stack", None, branches=values, gives=(between,))

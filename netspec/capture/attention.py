@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from netspec.capture.graph import Traced
-from netspec.capture.items import PlacedItem, made
+from netspec.capture.items import PlacedItem, leaves_of, lists_of, made, reader_counts
 from netspec.capture.masks import mask_options
-from netspec.capture.patterns import ShapeOf, lists_of
+from netspec.capture.patterns import ShapeOf
 
 
 class _No(Exception):
@@ -60,9 +60,7 @@ def fused(items: list[PlacedItem], outputs: Sequence[Traced], shape_of: ShapeOf)
     for body in lists_of(items):
         for item in list(body):
             if item.body is None and item.word in ("Softmax", "attend") and item in body and not _is_own(item):
-                counts: Counter[Traced] = Counter(outputs)
-                for other in _leaves(items):
-                    counts.update({*other.values(), *([other.takes] if other.takes is not None else [])})
+                counts = reader_counts(items, outputs)
                 with suppress(_No):
                     (_OfSteps if item.word == "Softmax" else _OfHeads)(body, counts, item, shape_of).run()
     makers = (item for body in lists_of(items) for item in body if item.body is None or item.is_combinator)
@@ -80,12 +78,7 @@ def _is_own(item: PlacedItem) -> bool:
 
 def unread(items: list[PlacedItem]) -> Iterator[PlacedItem]:
     """Masked scores that no attention reads."""
-    return (item for item in _leaves(items) if item.word == "masked")
-
-
-def _leaves(items: list[PlacedItem]) -> Iterator[PlacedItem]:
-    for body in lists_of(items):
-        yield from (item for item in body if item.body is None)
+    return (item for item in leaves_of(items) if item.word == "masked")
 
 
 _VECTOR: Final = "vector"
@@ -107,7 +100,7 @@ class _Pass:
 
     def single(self, value: Traced) -> PlacedItem:
         """The one layer that reads a value."""
-        found = [item for item in self.items if item.body is None and value in (item.takes, *item.values())]
+        found = [item for item in self.items if item.body is None and value in item.read_values()]
         if self.counts[value] != 1 or len(found) != 1:
             raise _No
         return found[0]
@@ -210,7 +203,11 @@ class _OfSteps(_Pass):
 
     def _is_scores(self, value: Traced) -> bool:
         maker = self.maker(value)
-        return maker is not None and (maker.word == "einsum" or _factor(maker) is not None)
+        factor = None if maker is None else _factor(maker)
+        if maker is None or factor is None:
+            return maker is not None and maker.word == "einsum"
+        inner = self.maker(factor[1])
+        return self._is_scores(factor[1]) or (inner is not None and inner.word in ("add", "masked"))
 
     def _down(self, softmax: PlacedItem, found: _Found) -> tuple[PlacedItem, PlacedItem | None]:
         """The product with the value, and the dropout in front of it."""

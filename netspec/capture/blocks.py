@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 
 from netspec.capture.formulas import Columns, formulas
 from netspec.capture.graph import Traced
-from netspec.capture.items import BRANCH, PlacedItem, leaves_of
+from netspec.capture.items import BRANCH, PlacedItem, all_of, leaves_of
 from netspec.capture.layers import layer_class
 from netspec.capture.written import ExpressionText
 from netspec.emit.naming import FreeNames
@@ -175,7 +175,7 @@ class _Matching:
         block.occurrences.append(self.part)
 
     def _gone(self) -> set[PlacedItem]:
-        return {inner for item in self.missing for inner in (item, *_all(item))}
+        return set(all_of(self.missing))
 
     def _lists(self, mine: Sequence[PlacedItem], theirs: Sequence[PlacedItem]) -> None:
         rest = list(theirs)
@@ -279,12 +279,6 @@ class _Matching:
         if not known and isinstance(mine, bool) is not isinstance(theirs, bool):
             raise _Other
         self.numbers[where] = theirs
-
-
-def _all(item: PlacedItem) -> Iterator[PlacedItem]:
-    for inner in item.body or ():
-        yield inner
-        yield from _all(inner)
 
 
 _UNIT: Final = "(activation)"

@@ -51,10 +51,11 @@ def part_of(call: TracedCall) -> BufferPart | None:
 def of_buffers(lowering: Lowering, call: TracedCall) -> bool:
     """Note numbers that are chosen from buffers, such as a part of a mask: they are written as they are."""
     sources = [lowering.constants.get(value, (value, ()))[0] for value in call.reads() if is_learned(lowering, value)]
-    if call.constant is None or any(source.kind != "buffer" for source in sources):
+    if any(numbers is None for numbers in call.constants) or any(source.kind != "buffer" for source in sources):
         return False
+    for value, numbers in zip(call.results, call.constants, strict=True):
+        value.kind, value.tensor = "numbers", numbers
     result = call.results[0]
-    result.kind, result.tensor = "numbers", call.constant
     part = part_of(call)
     if part is not None:
         lowering.parts[result] = part

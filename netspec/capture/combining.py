@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from netspec.capture.graph import Traced
-from netspec.capture.items import BRANCH, PlacedItem, leaves_of
+from netspec.capture.items import BRANCH, PlacedItem, leaves_of, read_counts
 from netspec.capture.own import SIDES
 
 _JOINS: Final = frozenset(("add", "mul", "concat", "stack", "einsum", "attend"))
@@ -43,9 +43,7 @@ class _Parts(NamedTuple):
 
 def combined(items: list[PlacedItem], outputs: Sequence[Traced]) -> None:
     """Turn nested lists that are combinators into such, in a list and those in it."""
-    counts = Counter(value for leaf in leaves_of(items) for value in _read(leaf))
-    counts.update(outputs)
-    _combine(items, counts)
+    _combine(items, read_counts(items, outputs))
 
 
 def _combine(items: list[PlacedItem], counts: Counter[Traced]) -> None:
@@ -144,7 +142,7 @@ def _is_closed(region: PlacedItem, counts: Counter[Traced]) -> bool:
     if len(region.gives) != 1:
         return False
     leaves = list(leaves_of([region]))
-    inside = Counter(value for leaf in leaves for value in _read(leaf))
+    inside = read_counts([region], ())
     made = {value for leaf in leaves for value in leaf.gives}
     return all(counts[value] == inside[value] + (value is region.gives[0]) for value in made)
 
@@ -216,7 +214,7 @@ def _made(parts: _Parts, word: str, branches: list[PlacedItem]) -> PlacedItem:
 
 def _reads_input(whole: PlacedItem, branches: Sequence[PlacedItem]) -> bool:
     """Whether a branch reads what flows in."""
-    read = (value for branch in branches for leaf in leaves_of(branch.body or []) for value in _read(leaf))
+    read = (value for branch in branches for leaf in leaves_of(branch.body or []) for value in leaf.read_values())
     return any(branch.gives[0] is whole.takes for branch in branches) or any(value is whole.takes for value in read)
 
 
@@ -239,10 +237,3 @@ def _valued(item: PlacedItem, sides: Collection[str]) -> Iterator[Traced]:
     """The values beside a join, other than its sides."""
     yield from (value for name, value in item.options.items() if isinstance(value, Traced) and name not in sides)
     yield from (value for values in item.reads.values() for value in values)
-
-
-def _read(item: PlacedItem) -> Iterator[Traced]:
-    """The values that a layer or a join reads, each place counts."""
-    if item.takes is not None:
-        yield item.takes
-    yield from item.values()

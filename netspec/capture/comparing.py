@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 import torch
@@ -30,12 +30,7 @@ class Compared(NamedTuple):
     worst: float
     proven: tuple[str, ...]
     notes: tuple[str, ...]
-    trained_by_spec: list[str]
-    trained_by_module: list[str]
-    """The keys of the parameters that only one of the two trains."""
-    unused: frozenset[str]
-    tied: Mapping[str, str]
-    """See `EqualityProof`."""
+    proof: EqualityProof
 
 
 def compared(made: Callable[[], EqualityProof], example: Sequence[Tensor]) -> Compared:
@@ -63,9 +58,7 @@ def compared(made: Callable[[], EqualityProof], example: Sequence[Tensor]) -> Co
     alone = _alone(proof, small)
     batches = "2 and 7" if alone else "1, 2 and 7"
     told = ("on batches of 2 and 3", f"at {_told(sizes)} on batches of {batches}")
-    return Compared(
-        worst, told, (alone,) if alone else (), proof.trained_by_spec, proof.trained_by_module, proof.unused, proof.tied
-    )
+    return Compared(worst, told, (alone,) if alone else (), proof)
 
 
 def _at_one_size(proof: EqualityProof, example: Sequence[Tensor]) -> Compared:
@@ -76,9 +69,7 @@ def _at_one_size(proof: EqualityProof, example: Sequence[Tensor]) -> Compared:
     notes = [alone] if alone else []
     found = _other_size(proof, example)
     (proven if found.startswith("on") else notes).append(found)
-    return Compared(
-        worst, tuple(proven), tuple(notes), proof.trained_by_spec, proof.trained_by_module, proof.unused, proof.tied
-    )
+    return Compared(worst, tuple(proven), tuple(notes), proof)
 
 
 def _smaller(example: Sequence[Tensor]) -> list[list[int]] | None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from math import prod
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from netspec.capture.graph import Region, Traced, TracedCall
 from netspec.capture.items import PlacedItem
-from netspec.capture.lookups import only_adds_axes
+from netspec.capture.lookups import only_reshapes
 from netspec.capture.sinusoids import sinusoids
 from netspec.capture.tables import told
 from netspec.capture.trace import OF_THE_SHAPE
@@ -35,7 +35,7 @@ def item_of(module: nn.Module, source: Traced, wanted: tuple[int, ...]) -> Place
         source.tensor = dict(module.named_buffers()).get(source.key)
     if source.tensor is None:
         return None
-    table = source.tensor.detach().reshape(wanted)
+    table = numbers_in(source, wanted)
     sines = sinusoids(table, is_exact=True) if len(wanted) == 2 and table.dtype == torch.float32 else None
     numbers = told(table) if sines is None else None
     if sines is None and numbers is None:
@@ -53,6 +53,17 @@ def item_of(module: nn.Module, source: Traced, wanted: tuple[int, ...]) -> Place
     return found
 
 
+def numbers_in(source: Traced, wanted: tuple[int, ...]) -> Tensor:
+    """The numbers of a value in a shape without the batch, of the first example where each has the same."""
+    numbers: Tensor = source.tensor.detach()
+    return (numbers if numbers.numel() == prod(wanted) else numbers[:1]).reshape(wanted)
+
+
+def is_repeated(numbers: Tensor | None) -> bool:
+    """Whether each example has the same numbers."""
+    return numbers is not None and bool((numbers == numbers[:1]).all())
+
+
 def noted(lowering: Lowering, call: TracedCall) -> bool:
     """Note what is made of parameters and numbers alone, where that is a parameter in another shape, or numbers."""
     result = call.results[0]
@@ -62,7 +73,8 @@ def noted(lowering: Lowering, call: TracedCall) -> bool:
         lowering.constants[result] = (source, result.shape)
         return True
     if call.name in OF_THE_SHAPE or not any(is_learned(lowering, value) for value in named):
-        result.kind, result.tensor = "numbers", call.constant
+        for value, numbers in zip(call.results, call.constants, strict=False):
+            value.kind, value.tensor = "numbers", numbers
         return True
     return False
 
@@ -70,13 +82,9 @@ def noted(lowering: Lowering, call: TracedCall) -> bool:
 def _is_reshape(call: TracedCall, named: Sequence[Traced]) -> bool:
     """Whether a call gives all numbers of the one parameter or buffer that it reads, in another shape."""
     result = call.results[0]
-    if call.name not in _RESHAPES or len(named) > 1 or result.dtype != named[0].dtype:
+    if not only_reshapes(call) or len(named) > 1 or result.dtype != named[0].dtype:
         return False
-    chosen = call.name == "__getitem__" and not only_adds_axes(call)
-    return not chosen and prod(result.shape) == prod(named[0].shape)
-
-
-_RESHAPES: Final = ("view", "reshape", "unsqueeze", "squeeze", "flatten", "contiguous", "to", "type_as", "__getitem__")
+    return prod(result.shape) == prod(named[0].shape)
 
 
 def is_learned(lowering: Lowering, value: Traced) -> bool:

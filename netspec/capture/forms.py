@@ -1,8 +1,8 @@
 """How the axes of a tensor lie in the value of a spec, and what moves them.
 
 A spec's value has the batch first and alone. A program may have it elsewhere, `(L, N, D)`, or merged with other axes,
-`(N · windows, L, D)`: then the value is (N, L, D), and (N, windows, L, D). What is computed of parameters alone may have
-no batch at all, `(L, D)`: then the value is (1, L, D).
+`(N · windows, L, D)`: then the value is (N, L, D), and (N, windows, L, D). What is computed of parameters alone may
+have no batch at all, `(L, D)`: then the value is (1, L, D).
 """
 
 from __future__ import annotations

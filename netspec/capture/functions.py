@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, cast
 
-from netspec.capture import moves, padding, placing, products, variances, weighted
+from netspec.capture import folds, moves, padding, placing, products, variances, weighted
 from netspec.capture.arithmetic import HANDLERS as ARITHMETIC
 from netspec.capture.binding import bound
 from netspec.capture.forms import NoForm
@@ -285,6 +285,7 @@ HANDLERS: Final[dict[str, Handler]] = {
     **moves.HANDLERS,
     **placing.HANDLERS,
     **padding.HANDLERS,
+    **folds.HANDLERS,
     **variances.HANDLERS,
     **ARITHMETIC,
     **weighted.HANDLERS,

@@ -82,8 +82,8 @@ class TracedCall:
     results: list[Traced] = field(default_factory=list[Traced])
     result: Any = None
     """As it was given: a value, or values in tuples."""
-    constant: Any = None
-    """The tensor that it gave, where no input decides it."""
+    constants: list[Any] = field(default_factory=list[Any])
+    """The tensors that it gave, where no input decides them; None of a large one."""
     region: Region | None = None
     training: bool = False
     """Of a layer, its mode when it was called."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from netspec.capture.graph import NotCaptured, Trace, Traced, without_unused
-from netspec.capture.items import PlacedItem, leaves_of
+from netspec.capture.items import PlacedItem, all_of, leaves_of, lists_of
 from netspec.combinators import HEADS
 
 
@@ -57,14 +57,14 @@ def set_aside(items: list[PlacedItem], own: Traced, heads: Sequence[Traced]) -> 
                 "in training mode the module gives a tensor more that it computes in eval mode, too: a spec's `aux` is "
                 "what a network computes only while it trains"
             )
-        for body in _lists(items):
+        for body in reversed([*lists_of(items)]):
             group = [item for item in body if all(leaf in alone for leaf in leaves_of([item]))]
             if any(maker is leaf for leaf in leaves_of(group)):
                 places[head] = _aside(body, group)
                 break
-    for item in _all(items):
-        item.gives = tuple(value for value in item.gives if value not in places or not _holds(item, places[value]))
-    order = [item for item in _all(items) if item.word == HEADS]
+    for item in all_of(items):
+        item.gives = tuple(value for value in item.gives if value not in places or places[value] not in all_of([item]))
+    order = [item for item in all_of(items) if item.word == HEADS]
     return sorted(places, key=lambda head: order.index(places[head]))
 
 
@@ -83,25 +83,6 @@ def _aside(body: list[PlacedItem], group: list[PlacedItem]) -> PlacedItem:
     return item
 
 
-def _holds(item: PlacedItem, part: PlacedItem) -> bool:
-    """Whether a part stands in a nested list, or is it."""
-    return item is part or any(_holds(inner, part) for inner in item.body or ())
-
-
-def _lists(items: list[PlacedItem]) -> Iterator[list[PlacedItem]]:
-    """A list and those in it, the outer ones first."""
-    yield items
-    for item in items:
-        if item.body is not None:
-            yield from _lists(item.body)
-
-
-def _all(items: Sequence[PlacedItem]) -> Iterator[PlacedItem]:
-    for item in items:
-        yield item
-        yield from _all(item.body or ())
-
-
 def _behind(values: Sequence[Traced], makers: dict[Traced, PlacedItem]) -> set[PlacedItem]:
     """The items that values come from."""
     found: set[PlacedItem] = set()
@@ -111,5 +92,5 @@ def _behind(values: Sequence[Traced], makers: dict[Traced, PlacedItem]) -> set[P
         if maker is None or maker in found:
             continue
         found.add(maker)
-        waiting += [*([maker.takes] if maker.takes is not None else []), *maker.values()]
+        waiting += maker.read_values()
     return found

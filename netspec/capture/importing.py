@@ -15,7 +15,7 @@ from netspec.capture.attention import fused, unread
 from netspec.capture.blocks import BlockFound, with_blocks
 from netspec.capture.calls import CALLS
 from netspec.capture.combining import combined
-from netspec.capture.comparing import Compared, compared
+from netspec.capture.comparing import compared
 from netspec.capture.constants import settle
 from netspec.capture.folding import Folding
 from netspec.capture.functions import HANDLERS
@@ -28,8 +28,9 @@ from netspec.capture.lifted import unread_dropped
 from netspec.capture.lowering import Lowering
 from netspec.capture.modes import freeze
 from netspec.capture.order import chained
+from netspec.capture.patterns import once
 from netspec.capture.prepared import prepared
-from netspec.capture.proof import EqualityProof, Unproven, WideNumbers, key_map, twins
+from netspec.capture.proof import EqualityProof, Unproven, WideNumbers, key_map
 from netspec.capture.rms import normalised
 from netspec.capture.rotary import turned
 from netspec.capture.runs import run
@@ -38,7 +39,7 @@ from netspec.capture.shape import shaped, share
 from netspec.capture.slices import joined
 from netspec.capture.terms import with_terms
 from netspec.capture.ties import tie
-from netspec.capture.unused import and_more, other_names_note, unused_note, unused_parts, with_unused
+from netspec.capture.unused import Unkept, and_more, other_names_note, unkept, unused_note, unused_parts, with_unused
 from netspec.capture.wide import wide_numbers
 from netspec.capture.written import lines, source_of
 from netspec.compiler import loads
@@ -186,13 +187,17 @@ def _unproven(module: nn.Module, written: WrittenTrace) -> FromTorch:
         keys = key_map(net, written.layers)
     except (SpecError, Unproven) as error:
         raise NotCaptured(f"the spec of this module would not compile:\n{error}") from None
-    rest = set(module.state_dict()) - set(keys.values())
-    tied = twins(module, keys.values(), rest)
-    unused = frozenset(rest - written.left_out - tied.keys())
-    parts = unused_parts(module.state_dict(), unused)
-    text = with_unused(written.text, parts)
-    notes = (*other_names_note(tied), *unused_note(parts), "nothing was compared with the module")
-    return FromTorch(text, keys, net, None, (), notes, written.blocks, written.left_out | tied.keys(), unused)
+    rest = unkept(module, keys.values(), written.left_out)
+    found = _imported(module, written, net, keys, rest)
+    return found._replace(notes=(*found.notes, "nothing was compared with the module"))
+
+
+def _imported(module: nn.Module, written: WrittenTrace, net: Net, keys: dict[str, str], rest: Unkept) -> FromTorch:
+    """What was written, before it is held against the module, with notes on what of that it has not."""
+    parts = unused_parts(module.state_dict(), rest.unused)
+    text, left_out = with_unused(written.text, parts), written.left_out | rest.tied.keys()
+    notes = (*other_names_note(rest.tied), *unused_note(parts))
+    return FromTorch(text, keys, net, None, (), notes, written.blocks, left_out, rest.unused)
 
 
 def _proven(module: nn.Module, example: Sequence[Tensor], written: WrittenTrace) -> FromTorch:
@@ -208,7 +213,7 @@ def _proven(module: nn.Module, example: Sequence[Tensor], written: WrittenTrace)
         found = compared(proof, example)
     except Unproven as error:
         raise NotCaptured(f"the spec and the module differ: {error}") from None
-    notes = _otherwise_trained(found)
+    notes = _otherwise_trained(found.proof)
     if written.order:
         heads = " and ".join(str(i + 1) for i in written.order[1:])
         notes.append(
@@ -219,15 +224,16 @@ def _proven(module: nn.Module, example: Sequence[Tensor], written: WrittenTrace)
         notes.append(f"{and_more(written.left_out)}: no key of the spec, which says otherwise what is used of it")
     if wide.buffers or wide.tables:
         notes.append("numbers that the module computes of nothing that is saved: the proof has them with 64 bits")
-    notes += other_names_note(found.tied)
-    parts = unused_parts(module.state_dict(), found.unused)
-    notes += [*unused_note(parts), *found.notes]
-    text, proven = with_unused(written.text, parts), ("in eval and in training mode", *found.proven)
-    left_out = written.left_out | found.tied.keys()
-    return FromTorch(text, keys, net, found.worst, proven, tuple(notes), written.blocks, left_out, found.unused, wide)
+    whole = _imported(module, written, net, keys, found.proof.unkept)
+    return whole._replace(
+        difference=found.worst,
+        proven=("in eval and in training mode", *found.proven),
+        notes=(*notes, *whole.notes, *found.notes),
+        wide=wide,
+    )
 
 
-def _otherwise_trained(found: Compared) -> list[str]:
+def _otherwise_trained(found: EqualityProof) -> list[str]:
     """What `freeze` cannot say."""
     if found.trained_by_module:
         raise NotCaptured(f"the spec and the module differ: `{found.trained_by_module[0]}` trains in the module alone")
@@ -292,6 +298,7 @@ def _items(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
         return lowering.form(value).shape(value.shape, trace.batch)
 
     unread_dropped(lowering, items, outputs)
+    once(items, outputs)
     normalised(items, outputs, shape_of)
     fused(items, outputs, shape_of)
     if turned(items, outputs, shape_of):

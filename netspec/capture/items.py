@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -81,6 +82,12 @@ class PlacedItem:
         yield from (term for term in self.terms if isinstance(term, Traced))
         yield from (value for value in self.options.values() if isinstance(value, Traced))
 
+    def read_values(self) -> Iterator[Traced]:
+        """What flows into it, and the values that it reads by name: each place counts."""
+        if self.takes is not None:
+            yield self.takes
+        yield from self.values()
+
 
 def has_keys(item: PlacedItem) -> bool:
     """Whether there are parameters or buffers in it."""
@@ -124,6 +131,37 @@ def leaves_of(items: list[PlacedItem]) -> Iterator[PlacedItem]:
             yield item
 
 
+def all_of(items: Iterable[PlacedItem]) -> Iterator[PlacedItem]:
+    """All items, each before those in it."""
+    for item in items:
+        yield item
+        yield from all_of(item.body or ())
+
+
+def lists_of(items: list[PlacedItem]) -> Iterator[list[PlacedItem]]:
+    """A list of items, and those in it before it."""
+    for item in items:
+        if item.body is not None:
+            yield from lists_of(item.body)
+    yield items
+
+
+def read_counts(items: list[PlacedItem], outputs: Iterable[Traced]) -> Counter[Traced]:
+    """In how many places each value is read: of layers and combinators, and as an output of the network."""
+    counts = Counter(outputs)
+    for leaf in leaves_of(items):
+        counts.update(leaf.read_values())
+    return counts
+
+
+def reader_counts(items: list[PlacedItem], outputs: Iterable[Traced]) -> Counter[Traced]:
+    """How many layers and combinators read each value, one that is an output once more."""
+    counts = Counter(outputs)
+    for leaf in leaves_of(items):
+        counts.update({*leaf.read_values()})
+    return counts
+
+
 def layers_of(items: list[PlacedItem], seen: set[str] | None = None) -> Iterator[PlacedItem]:
     """As `leaves_of`, but what is in a shared list counts where it is written first."""
     seen = set() if seen is None else seen
@@ -138,6 +176,21 @@ def layers_of(items: list[PlacedItem], seen: set[str] | None = None) -> Iterator
 def made(shape: tuple[int, ...], like: Traced, varies: bool | None = None) -> Traced:
     """A value between two items that stand for one call."""
     return Traced("made", shape, like.dtype, varies=like.varies if varies is None else varies)
+
+
+def rename(items: list[PlacedItem], old: Traced, new: Traced) -> None:
+    """Put a value in the place of another in items and the lists in them."""
+
+    def renamed(value: Any) -> Any:
+        return new if value is old else value
+
+    for item in items:
+        item.takes = renamed(item.takes)
+        item.gives, item.branches = tuple(map(renamed, item.gives)), tuple(map(renamed, item.branches))
+        item.terms = tuple(map(renamed, item.terms))
+        item.reads = {name: tuple(map(renamed, values)) for name, values in item.reads.items()}
+        item.options = {name: renamed(value) for name, value in item.options.items()}
+        rename(item.body or [], old, new)
 
 
 Names = Mapping[Traced, str]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from netspec.capture.constants import is_repeated
 from netspec.capture.forms import FIXED, Axis, AxisMoves, Form, NoForm, Unmovable
 from netspec.capture.graph import Traced
 from netspec.capture.items import PlacedItem, made
@@ -40,14 +41,21 @@ def lift(lowering: Lowering, values: Iterable[Traced]) -> None:
         base = lowering.find(value)
         form = lowering.forms.get(value, Form() if len(base.shape) == len(value.shape) else FIXED)
         if base in lowering.forms:
-            lowering.lifted[value] = Lifted(base, AxisMoves.fixed(value.shape, form))
+            lowering.lifted[value] = Lifted(base, _layout(value.shape, form))
+
+
+def _layout(shape: tuple[int, ...], form: Form) -> AxisMoves:
+    """The axes of a tensor that no input decides, which may be repeated for each example."""
+    if form.plain and shape[0] != 1:
+        return AxisMoves.of(shape, form, shape[0])
+    return AxisMoves.fixed(shape, form)
 
 
 def is_lifted(lowering: Lowering, value: Traced) -> bool:
-    """Whether a value is noted as such; numbers of which it is written what they are computed of get there."""
-    if lowering.composes and value.kind == "numbers" and value not in lowering.lifted:
+    """Whether a value is noted as such; that of which it is written how it is computed gets there."""
+    if lowering.composes and not value.varies and value not in lowering.lifted:
         base, form = lowering.anywhere(value)
-        lowering.lifted.setdefault(value, Lifted(base, AxisMoves.fixed(value.shape, form)))
+        lowering.lifted.setdefault(value, Lifted(base, _layout(value.shape, form)))
     return value in lowering.lifted
 
 
@@ -58,13 +66,12 @@ def form_of(lowering: Lowering, value: Traced) -> Form:
     lifted, (_, seen) = lowering.lifted.get(value), lowering.constants.get(value, (value, value.shape))
     if (lifted is not None and lifted.is_repeated) or (len(seen) == len(value.shape) and seen[0] == 1):
         return Form()
-    numbers = value.tensor if value.kind == "numbers" else None
-    return FIXED if numbers is None or not bool((numbers == numbers[:1]).all()) else Form()
+    return Form() if value.kind == "numbers" and is_repeated(value.tensor) else FIXED
 
 
 def unread_dropped(lowering: Lowering, items: list[PlacedItem], outputs: Sequence[Traced]) -> None:
-    """Take away what functions make of parameters and nobody reads: who reads its results may have known them as they
-    are, a weight that is standardised, or all of it together is a layer."""
+    """Take away what functions make of parameters and nobody reads in the spec: all of it together may be known by
+    another word, such as a weight that is standardised."""
     graph = ItemGraph(items, outputs)
     for value in reversed(lowering.computed):
         if graph.maker(value) is not None and graph.counts[value] == 0:

@@ -29,6 +29,11 @@ _MOVES: Final = frozenset(
 )
 
 
+_RESHAPES: Final = frozenset(
+    ("view", "reshape", "unsqueeze", "squeeze", "flatten", "unflatten", "contiguous", "to", "type_as", "clone")
+)
+
+
 class ChosenPlaces(NamedTuple):
     """Which numbers of a parameter a tensor has."""
 
@@ -82,9 +87,13 @@ def followed(lowering: Lowering, call: TracedCall) -> bool:
     return True
 
 
-def only_adds_axes(call: TracedCall) -> bool:
+def only_reshapes(call: TracedCall) -> bool:
+    """Whether a call gives the numbers of a tensor in another shape, all of them and in their order."""
+    return call.name in _RESHAPES or (call.name == "__getitem__" and _only_adds_axes(call.args[1]))
+
+
+def _only_adds_axes(index: Any) -> bool:
     """Whether an index adds axes of 1 and chooses nothing: `x[None, :, ...]`."""
-    index: Any = call.args[1]
     parts = cast("tuple[Any, ...]", index) if isinstance(index, tuple) else (index,)
     return all(part is None or part is Ellipsis or part == slice(None) for part in parts)
 
@@ -151,6 +160,8 @@ def _as_it_was(value: Traced | None) -> Traced | None:
 
 
 def _places(lowering: Lowering, value: Traced) -> ChosenPlaces | None:
+    while value in lowering.same:
+        value = lowering.same[value]
     if value in lowering.places:
         return lowering.places[value]
     source, shape = lowering.constants.get(value, (value, value.shape))

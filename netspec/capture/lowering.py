@@ -10,13 +10,13 @@ from torch import nn
 
 from netspec.capture import layers
 from netspec.capture.buffers import MANY, BufferPart, of_buffers, saved
-from netspec.capture.composed import composed
-from netspec.capture.constants import Homes, item_of, noted
-from netspec.capture.forms import FIXED, AxisMoves, Form, NoForm, Unmovable
+from netspec.capture.composed import composed, kinds_of, of_parameters
+from netspec.capture.constants import Homes, is_repeated, item_of, noted
+from netspec.capture.forms import AxisMoves, Form, NoForm, Unmovable
 from netspec.capture.graph import Place, Region, Trace, Traced, TracedCall, calls_in
 from netspec.capture.items import PlacedItem, made
 from netspec.capture.lifted import Lifted, form_of, lift, lifted_value, move_lifted
-from netspec.capture.lookups import ChosenPlaces, followed, looked_up
+from netspec.capture.lookups import ChosenPlaces, followed
 from netspec.capture.modes import draws, in_eval, keeps_statistics
 from netspec.capture.parametrized import parametrized
 from netspec.capture.positions import position_free
@@ -216,19 +216,10 @@ class Lowering:
             return self.constant(self.same[value], shape)
         source, seen = self.constants.get(value, (value, value.shape))
         if source.kind == "made":
-            chosen = looked_up(self, source, shape)
-            if chosen is not None:
-                return chosen
-            ready = self.ready(source if tuple(seen) == source.shape else value)
-            if self.forms.get(ready, FIXED) != FIXED:
-                return ready
-            self.refused.extend([self.unsaid[source]] if source in self.unsaid else [])
-            raise NoForm("it is computed of parameters in a way that has no form in a spec")
-        if source.kind == "numbers" and source.tensor is not None and len(shape) and shape[0] == self.batch != 1:
-            first = source.tensor[:1]
-            if bool((source.tensor == first).all()):  # one for all examples, made for each
-                source.tensor, source.shape = first, tuple(first.shape)
-                seen = source.shape
+            return of_parameters(self, source, source if tuple(seen) == source.shape else value, shape)
+        of_each = source.kind == "numbers" and seen[:1] == (self.batch,) != (1,)
+        if of_each and prod(shape[1:]) * self.batch == prod(seen) and is_repeated(source.tensor):
+            seen = (1, *seen[1:])  # one for all examples, made for each
         if len(seen) == len(shape) and len(seen) and seen[0] == 1:
             shape = (1, *shape[1:])
         if not shape or shape[0] != 1 or prod(shape) != prod(seen):
@@ -238,7 +229,7 @@ class Lowering:
         if known is not None:
             return known
         item = item_of(self.trace.root.module, source, wanted)
-        if item is None or (self.composes and prod(wanted) > MANY and isinstance(item.arguments.get("value"), list)):
+        if item is None or (self.composes and kinds_of(source, wanted) > MANY):
             found = composed(self, source, wanted)
             if found is not None:
                 return found

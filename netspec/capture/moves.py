@@ -16,8 +16,9 @@ from netspec.capture.lifted import is_lifted, lift, repeat
 from netspec.capture.lookups import numbers_of
 from netspec.capture.lowering import Handler, Lowering
 from netspec.capture.masks import left_out, moved
-from netspec.capture.repeats import tiled, windows
-from netspec.capture.tables import told_pairs, windows_of
+from netspec.capture.repeats import tiled
+from netspec.capture.tables import Windows, told, told_pairs, windows_of
+from netspec.capture.written import ExpressionText
 
 
 def _source(lowering: Lowering, call: TracedCall) -> Traced:
@@ -130,8 +131,22 @@ def _index_select(lowering: Lowering, call: TracedCall) -> None:
     _chosen(lowering, call, _source(lowering, call), given["dim"] % len(call.results[0].shape), given["index"])
 
 
+def _repeat_interleave(lowering: Lowering, call: TracedCall) -> None:
+    """Each slice several times, one behind the other."""
+    given = bound(call, "input repeats dim=None output_size=None")
+    times, along = given["repeats"], given["dim"]
+    if not isinstance(times, int) or not isinstance(along, int):
+        raise NoForm("values are repeated by a tensor, or along all axes")
+    source = _source(lowering, call)
+    dim = along % len(source.shape)
+    chosen = torch.arange(source.shape[dim]).repeat_interleave(times)
+    lowering.is_same(call.results[0], _along(lowering, call, source, dim, chosen))
+
+
 def _chosen(lowering: Lowering, call: TracedCall, source: Traced, dim: int, index: Any) -> None:
     """Slices of a value along an axis, by their numbers: an axis for each of those of the index takes its place."""
+    if not isinstance(index, Traced) and not all(type(number) is int for number in index):
+        raise NoForm("values are chosen by a list of what are no whole numbers")
     chosen = numbers_of(lowering, index) if isinstance(index, Traced) else torch.tensor(index)
     if chosen is None or chosen.dtype != torch.int64:
         raise NoForm("values are chosen by a tensor that is computed, or of truth values")
@@ -139,9 +154,7 @@ def _chosen(lowering: Lowering, call: TracedCall, source: Traced, dim: int, inde
         left_out(lowering, lowering.constants.get(index, (index, ()))[0])
     result, size = call.results[0], source.shape[dim]
     front, behind = source.shape[:dim], source.shape[dim + 1 :]
-    side = isqrt(chosen.numel())
-    pairs = chosen.reshape(side, side) if chosen.dim() == 1 and side**2 == chosen.numel() > 1 else chosen
-    found = windows_of(pairs % size) if pairs.dim() == 2 else None
+    found = _windows(chosen % size)
     if found is None or size % found.kinds:
         value = _along(lowering, call, source, dim, chosen % size)
         lowering.move(value, result, lambda layout: layout.reshaped(result.shape))
@@ -160,26 +173,26 @@ def _chosen(lowering: Lowering, call: TracedCall, source: Traced, dim: int, inde
     lowering.move(value, result, move)
 
 
+def _windows(chosen: torch.Tensor) -> Windows | None:
+    """The windows of whose places these are the numbers of all pairs, also one behind the other; None of any others."""
+    side = isqrt(chosen.numel())
+    if chosen.dim() == 1 and side**2 == chosen.numel() and not isinstance(told(chosen), ExpressionText):
+        chosen = chosen.reshape(side, side)
+    return windows_of(chosen) if chosen.dim() == 2 and chosen.numel() > 1 else None
+
+
 def _along(lowering: Lowering, call: TracedCall, source: Traced, dim: int, chosen: torch.Tensor) -> Traced:
     """Slices along one axis, one behind the other."""
     value, form = lowering.anywhere(source)
-    axis, told = form.axis(dim, len(source.shape)), told_pairs(chosen)
+    axis, numbers = form.axis(dim, len(source.shape)), told_pairs(chosen)
     if axis is None:
         raise NoForm("examples are chosen from the batch")
-    if told is None:
+    if numbers is None:
         raise NoForm(f"{chosen.numel()} indices of values are too many to be written into a spec")
     result = made((*source.shape[:dim], chosen.numel(), *source.shape[dim + 1 :]), source)
-    lowering.add(call, "IndexSelect", value, {"dim": axis, "index": told}, form=form, gives=(result,))
+    lowering.add(call, "IndexSelect", value, {"dim": axis, "index": numbers}, form=form, gives=(result,))
     lift(lowering, [result])
     return result
-
-
-def _flip(lowering: Lowering, call: TracedCall) -> None:
-    """Slices along axes in the opposite order."""
-    value = _source(lowering, call)
-    for dim in several(call):
-        value = _along(lowering, call, value, dim % len(value.shape), torch.arange(value.shape[dim] - 1, -1, -1))
-    lowering.is_same(call.results[0], value)
 
 
 def _run(indices: Sequence[Any]) -> Any:
@@ -272,22 +285,21 @@ def _parts(lowering: Lowering, call: TracedCall, dim: int, word: str, arguments:
 
 def _chunk(lowering: Lowering, call: TracedCall) -> None:
     given = bound(call, "input chunks dim=0")
-    dim: int = given["dim"]
-    sizes = {value.shape[dim] for value in call.results}
-    if len(sizes) > 1:
-        _parts(lowering, call, dim, "Split", {"sizes": [value.shape[dim] for value in call.results]})
-    else:
-        _parts(lowering, call, dim, "Chunk", {"chunks": len(call.results)})
+    _cut(lowering, call, given["dim"])
 
 
 def _split(lowering: Lowering, call: TracedCall) -> None:
     given = bound(call, "input split_size_or_sections dim=0")
-    dim: int = given["dim"]
+    _cut(lowering, call, given["dim"])
+
+
+def _cut(lowering: Lowering, call: TracedCall, dim: int) -> None:
+    """Parts of an axis, equal or not."""
     sizes = [value.shape[dim] for value in call.results]
     if len(set(sizes)) == 1:
-        _parts(lowering, call, given["dim"], "Chunk", {"chunks": len(sizes)})
+        _parts(lowering, call, dim, "Chunk", {"chunks": len(sizes)})
     else:
-        _parts(lowering, call, given["dim"], "Split", {"sizes": sizes})
+        _parts(lowering, call, dim, "Split", {"sizes": sizes})
 
 
 def _unbind(lowering: Lowering, call: TracedCall) -> None:
@@ -336,31 +348,6 @@ _TILES: Final = ("repeat", "tile")
 """Functions that repeat all of a value along an axis, not each number."""
 
 
-def _unfold(lowering: Lowering, call: TracedCall) -> None:
-    """`x.unfold(dim, size, step)`, which puts the places of a window behind all other axes; torch's function of the
-    name takes maps and is another one."""
-    source = next(call.reads())
-    if isinstance(call.args[1], tuple) or call.function is not torch.Tensor.unfold:
-        _columns(lowering, call)
-        return
-    given = bound(call, "input dimension size step")
-    rank = len(source.shape)
-    dim = given["dimension"] % rank
-    found = windows(lowering, source, dim, given["size"], given["step"])
-    _turn = [*range(dim + 1), *range(dim + 2, rank + 1), dim + 1]
-    lowering.move(found, call.results[0], lambda layout: layout.permuted(_turn))
-
-
-def _columns(lowering: Lowering, call: TracedCall) -> None:
-    given = bound(call, "input kernel_size dilation=1 padding=0 stride=1")
-    lowering.layered(call, "Unfold", lowering.taken(given.pop("input")), given)
-
-
-def _fold(lowering: Lowering, call: TracedCall) -> None:
-    given = bound(call, "input output_size kernel_size dilation=1 padding=0 stride=1")
-    lowering.layered(call, "Fold", lowering.taken(given.pop("input")), given)
-
-
 HANDLERS: Final[dict[str, Handler]] = {
     **dict.fromkeys(
         ("view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "view_as", "reshape_as", "ravel"), _reshape
@@ -372,13 +359,11 @@ HANDLERS: Final[dict[str, Handler]] = {
     "select": _select,
     "narrow": _narrow,
     "index_select": _index_select,
-    "flip": _flip,
+    "repeat_interleave": _repeat_interleave,
     "chunk": _chunk,
     **dict.fromkeys(("split", "split_with_sizes", "tensor_split"), _split),
     "unbind": _unbind,
     **dict.fromkeys(("expand", "expand_as", "broadcast_to", *_TILES), _expand),
     "t": _turned,
     "__get__": _property,
-    "unfold": _unfold,
-    "fold": _fold,
 }

@@ -6,17 +6,15 @@ A program that runs through lists one after the other computes side by side; a s
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from netspec.capture.graph import Traced
-from netspec.capture.items import PlacedItem, is_numbered
+from netspec.capture.items import PlacedItem, is_numbered, reader_counts
 
 
 def chained(items: list[PlacedItem], outputs: Iterable[Traced]) -> list[PlacedItem]:
     """The items of a network in an order in which chains stand together. What has weights stays where it is."""
-    counts = Counter(value for item in _all(items) for value in _read(item))
-    counts.update(outputs)
-    return _ordered(items, counts, "")
+    return _ordered(items, reader_counts(items, outputs), "")
 
 
 def _ordered(items: list[PlacedItem], counts: Counter[Traced], path: str) -> list[PlacedItem]:
@@ -39,17 +37,3 @@ def _ordered(items: list[PlacedItem], counts: Counter[Traced], path: str) -> lis
 def _is_plain(item: PlacedItem) -> bool:
     """Whether an item is a layer without weights of one tensor."""
     return item.body is None and not item.keys and not any(item.values()) and bool(item.gives)
-
-
-def _read(item: PlacedItem) -> Iterator[Traced]:
-    """The values that an item reads; a nested list those of its items, and what it gives it reads from them."""
-    if item.body is None:
-        if item.takes is not None:
-            yield item.takes
-        yield from (value for value in item.values() if value is not item.takes)
-
-
-def _all(items: Iterable[PlacedItem]) -> Iterator[PlacedItem]:
-    for item in items:
-        yield item
-        yield from _all(item.body or ())

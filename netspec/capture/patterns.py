@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from netspec.capture.graph import Traced
-from netspec.capture.items import PlacedItem, leaves_of
+from netspec.capture.items import PlacedItem, all_of, leaves_of, lists_of, read_counts, rename
 
 ShapeOf = Callable[[Traced], tuple[int, ...]]
 
 
-def lists_of(items: list[PlacedItem]) -> Iterator[list[PlacedItem]]:
-    """A list of items, and those in it before it."""
-    for item in items:
-        if item.body is not None:
-            yield from lists_of(item.body)
-    yield items
+_MOVES: Final = frozenset(("Rearrange", "Flatten", "Unflatten", "Slice", "Chunk"))
+
+
+def once(items: list[PlacedItem], outputs: Sequence[Traced]) -> None:
+    """Let what moves or cuts the same value in the same way, twice in one list of items, be there once."""
+    given = {*outputs, *(value for item in all_of(items) if item.body is not None for value in item.gives)}
+    for body in lists_of(items):
+        known: dict[tuple[str, Traced | None, str], PlacedItem] = {}
+        for item in list(body):
+            if item.word not in _MOVES or item.path or item.body is not None or item.reads or item.options:
+                continue
+            first = known.setdefault((item.word, item.takes, repr(item.arguments)), item)
+            if first is not item and len(first.gives) == len(item.gives) and given.isdisjoint(item.gives):
+                body.remove(item)
+                for old, new in zip(item.gives, first.gives, strict=True):
+                    rename(items, old, new)
 
 
 class ItemGraph:
     """Who gives and who reads each value of a network's items."""
 
     def __init__(self, items: list[PlacedItem], outputs: Sequence[Traced]) -> None:
-        self.counts: Counter[Traced] = Counter(outputs)
+        self.counts = read_counts(items, outputs)
         self.makers: dict[Traced, PlacedItem] = {}
         for item in leaves_of(items):
-            self.counts.update(item.values())
-            self.counts.update([] if item.takes is None else [item.takes])
             self.makers.update(dict.fromkeys(item.gives, item))
 
     def maker(self, value: Traced) -> PlacedItem | None:
@@ -47,5 +55,5 @@ class ItemGraph:
         for body in lists_of(items):
             if maker in body:
                 body.remove(maker)
-        for each in (*maker.values(), *([] if maker.takes is None else [maker.takes])):
+        for each in maker.read_values():
             self.dropped(items, each)

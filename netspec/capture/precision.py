@@ -20,7 +20,7 @@ def in_64_bits(*, draws: bool = False) -> Generator[None]:
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:
-        with _Wide() if draws else _SteadyDropout():
+        with _Wide(draws=draws):
             yield
     finally:
         torch.set_default_dtype(before)
@@ -35,21 +35,12 @@ def _widened(args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> tuple[tupl
 
 
 class _Wide(TorchFunctionMode):
-    """Floats are made with 64 bits."""
+    """Floats are made with 64 bits. Dropout scales by its share in place of drawing, unless that is wanted, so that two
+    models agree wherever their batches lie."""
 
-    @passing
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        if getattr(func, "__name__", "") == "float":
-            return args[0].double()
-        args, given = _widened(args, kwargs)
-        return func(*args, **given)
-
-
-class _SteadyDropout(TorchFunctionMode):
-    """Dropout scales by its share in place of drawing, so that two models agree wherever their batches lie; floats are
-    made with 64 bits."""
+    def __init__(self, *, draws: bool) -> None:
+        super().__init__()
+        self._draws = draws
 
     @passing
     def __torch_function__(
@@ -59,6 +50,8 @@ class _SteadyDropout(TorchFunctionMode):
         if name == "float":
             return args[0].double()
         args, given = _widened(args, kwargs)
+        if self._draws:
+            return func(*args, **given)
         if name in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"):
             found = dict(zip(("input", "p", "training"), args, strict=False)) | given
             if not found.get("training", True):

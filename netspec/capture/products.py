@@ -50,8 +50,8 @@ def _named(axes: str, own: Sequence[int], theirs: Sequence[int]) -> str:
 
 
 def _together(lowering: Lowering, left: Traced, right: Traced) -> tuple[Traced, Traced, Form]:
-    """Two tensors, and where the batch is in both; what is merged with it may be one axis in one of them, and several in
-    the other: windows, by rows and columns.
+    """Two tensors, and where the batch is in both. What is merged with it may be one axis in one of them, and several
+    in the other: windows, by rows and columns.
 
     Raises:
         NoForm: it is in other places.

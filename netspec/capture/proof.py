@@ -17,6 +17,7 @@ from netspec.capture.layers import dropped_share
 from netspec.capture.modes import set_mode
 from netspec.capture.precision import in_64_bits
 from netspec.capture.shape import identity
+from netspec.capture.unused import unkept
 from netspec.capture.users import passing, told, users_own
 from netspec.net import Net
 from netspec.torch.build import build
@@ -101,11 +102,7 @@ class EqualityProof:
         self.theirs = copied(module).double()
         _draw_alike(self.theirs)
         self.ours = build(net, check_memory=False).double()
-        rest = set(self.theirs.state_dict()) - set(keys.values())
-        self.tied = twins(self.theirs, keys.values(), rest)
-        """Keys of the module that are another name of a parameter which the spec has, and that one's."""
-        self.unused = frozenset(rest - self.tied.keys() - set(left_out))
-        """Keys of the module that are used in no run."""
+        self.unkept = unkept(self.theirs, keys.values(), left_out)
         self.trained_by_spec, self.trained_by_module = self._trained()
         """The keys in the module of the parameters that the spec alone trains, and those that the module alone does."""
         fill(self.theirs, seed, left_out)
@@ -132,7 +129,7 @@ class EqualityProof:
         set_mode(self.theirs, training=True)
         theirs = {key for key, value in _parameters(self.theirs) if value.requires_grad}
         ours = {self.keys[key] for key, value in _parameters(self.ours) if value.requires_grad}
-        return sorted(ours - theirs), sorted(theirs - ours - self.unused - self.tied.keys())
+        return sorted(ours - theirs), sorted(theirs - ours - self.unkept.unused - self.unkept.tied.keys())
 
     def check(self, inputs: Sequence[Tensor], *, training: bool) -> float:
         """The largest difference of outputs and gradients, as a share of the largest value.
@@ -159,7 +156,7 @@ class EqualityProof:
                 raise Unproven(f"`{self.keys[own]}` has a gradient in the spec alone")
             told = f"the gradient of `{self.keys[own]}`"
             worst = max(worst, _close(other.reshape(gradient.shape), gradient, told, scale))
-        alone = sorted(set(theirs.weights) - {self.keys[own] for own in ours.weights} - self.tied.keys())
+        alone = sorted(set(theirs.weights) - {self.keys[own] for own in ours.weights} - self.unkept.tied.keys())
         if alone:
             raise Unproven(f"`{alone[0]}` has a gradient in the module alone")
         return max(worst, self._buffers())
@@ -265,13 +262,6 @@ def _dropping(part: nn.Module, share: float) -> Callable[[Tensor], Tensor]:
     from torchvision.ops import stochastic_depth  # pyright: ignore[reportMissingTypeStubs]  # it has none
 
     return lambda x: stochastic_depth(x, share, "row", part.training)
-
-
-def twins(model: nn.Module, known: Collection[str], keys: Collection[str]) -> dict[str, str]:
-    """Those of some keys that are another name of a parameter which has one of the known, each with that."""
-    parameters = dict(_parameters(model))
-    homes = {id(parameters[key]): key for key in known if key in parameters}
-    return {key: homes[id(p)] for key in keys if (p := parameters.get(key)) is not None and id(p) in homes}
 
 
 def tensors_of(tree: Any) -> list[Tensor]:

@@ -7,8 +7,8 @@ from math import prod
 from typing import NamedTuple
 
 from netspec.capture.graph import Traced
-from netspec.capture.items import PlacedItem
-from netspec.capture.patterns import ItemGraph, ShapeOf, lists_of
+from netspec.capture.items import PlacedItem, lists_of
+from netspec.capture.patterns import ItemGraph, ShapeOf
 
 
 class _Root(NamedTuple):

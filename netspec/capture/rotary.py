@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from netspec.capture.graph import Traced
-from netspec.capture.items import PlacedItem
-from netspec.capture.patterns import ItemGraph, ShapeOf, lists_of
+from netspec.capture.items import PlacedItem, lists_of
+from netspec.capture.patterns import ItemGraph, ShapeOf
 
 
 class _Turned(NamedTuple):

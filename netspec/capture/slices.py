@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from netspec.capture.forms import Form, NoForm
 from netspec.capture.graph import Region, Traced, TracedCall
-from netspec.capture.items import BRANCH, PlacedItem, leaves_of, made
+from netspec.capture.items import BRANCH, PlacedItem, all_of, made, read_counts, rename
 
 if TYPE_CHECKING:
     from netspec.capture.lowering import Lowering
@@ -174,7 +174,7 @@ def _each(
     if form != own or shape[0] != batch * size:
         raise NoForm("what comes of the slices of a batch are no examples")
     told, whole = made(shape, last), made((batch, size, *shape[1:]), last)
-    _rename(inside, last, told)
+    rename(inside, last, told)
     lowering.same[result] = whole
     lowering.forms |= {result: Form(0, inner), told: Form(), whole: Form()}
     branch = PlacedItem(BRANCH, slices, (told,), body=inside, path=path)
@@ -182,36 +182,12 @@ def _each(
     lowering.items.append(PlacedItem(EACH, outer, (whole,), body=[branch], path=home))
 
 
-def _rename(items: list[PlacedItem], old: Traced, new: Traced) -> None:
-    """Put a value in the place of another in items and the lists in them."""
-
-    def renamed(value: Any) -> Any:
-        return new if value is old else value
-
-    for item in items:
-        item.takes = renamed(item.takes)
-        item.gives, item.branches = tuple(map(renamed, item.gives)), tuple(map(renamed, item.branches))
-        item.terms = tuple(map(renamed, item.terms))
-        item.reads = {name: tuple(map(renamed, values)) for name, values in item.reads.items()}
-        item.options = {name: renamed(value) for name, value in item.options.items()}
-        _rename(item.body or [], old, new)
-
-
 def joined(items: list[PlacedItem], outputs: Sequence[Traced]) -> None:
     """Put what is done with the same slices one after the other into one `each`, which takes the place of a module that
     does no more."""
-    counts = Counter(value for leaf in leaves_of(items) for value in _read(leaf))
-    counts.update(outputs)
-    counts.update(value for value in _sliced(items))
+    counts = read_counts(items, outputs)
+    counts.update(item.takes for item in all_of(items) if item.word == EACH and item.takes is not None)
     _join(items, counts)
-
-
-def _sliced(items: list[PlacedItem]) -> Iterator[Traced]:
-    """The values of which there is something for each slice."""
-    for item in items:
-        yield from _sliced(item.body or [])
-        if item.word == EACH and item.takes is not None:
-            yield item.takes
 
 
 def _join(items: list[PlacedItem], counts: Counter[Traced]) -> None:
@@ -225,16 +201,10 @@ def _join(items: list[PlacedItem], counts: Counter[Traced]) -> None:
         if item.word == EACH and before is not None and before.word == EACH and item.takes in before.gives:
             first, second = (one.body[0] for one in (before, item) if one.body)
             if counts[before.gives[0]] == 1 and not (first.path and second.path) and second.takes is not None:
-                _rename(second.body or [], second.takes, first.gives[0])
+                rename(second.body or [], second.takes, first.gives[0])
                 first.body = [*(first.body or []), *(second.body or [])]
                 first.path, before.path = first.path or second.path, before.path or item.path
                 first.gives, before.gives = second.gives, item.gives
                 continue
         done.append(item)
     items[:] = done
-
-
-def _read(item: PlacedItem) -> Iterator[Traced]:
-    if item.takes is not None:
-        yield item.takes
-    yield from item.values()

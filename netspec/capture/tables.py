@@ -41,6 +41,9 @@ def expression(table: Tensor) -> str | None:
         return None
     if table.dim() == 1:
         return row(table)
+    distances = of_distances(table) if table.dim() == _AXES and table.is_floating_point() else None
+    if distances is not None:
+        return distances
     if bool((table == table[:1]).all()):
         inner = expression(table[0])
         return None if inner is None else _times(inner, table.shape[0])
@@ -106,7 +109,9 @@ _LONG: Final = 120
 def _run_text(table: Tensor) -> str:
     if table.dim() == 0:
         return number(table.item())
-    starts = [i for i in range(len(table)) if i == 0 or not torch.equal(table[i], table[i - 1])]
+    changes = table[1:] != table[:-1]
+    changes = changes.flatten(1).any(1) if changes.dim() > 1 else changes
+    starts = [0, *(int(i) + 1 for i in changes.nonzero().flatten())]
     counts = [after - start for start, after in zip(starts, [*starts[1:], len(table)], strict=True)]
     if len(starts) * _RUN > len(table):  # of too many kinds to be an expression
         return "?" * (_LONG + 1)
@@ -121,16 +126,29 @@ _RUN: Final = 1.5
 def _flat_grid(table: Tensor) -> Iterator[str]:
     """Pairs of numbers for the places of two windows, of which one says where their rows are, the other one where their
     columns are."""
+    found = pairs_of(table) if table.numel() <= _MOST * 2 else None  # an evaluation has its limits
+    if found is not None:
+        down, across = (expression(each) or _typed(each) for each in found)
+        yield f"[[y, x] for r in {down} for c in {across} for y in r for x in c]"
+
+
+def pairs_of(table: Tensor) -> tuple[Tensor, Tensor] | None:
+    """Of such pairs, (places · places, 2), the numbers of the rows, (rows, rows), and of the columns, (columns,
+    columns); None of any others."""
     side = isqrt(table.shape[0])
-    if table.dim() != 2 or table.shape[1] != 2 or side**2 != table.shape[0]:
-        return
+    if table.dim() != _AXES or table.shape[1] != 2 or side**2 != table.shape[0]:
+        return None
     for width in _divisors(side):
         places = table.reshape(side // width, width, side // width, width, 2)
         rows, columns = places[:, 0, :, 0, 0], places[0, :, 0, :, 1]
-        wide = torch.stack(torch.broadcast_tensors(rows[:, None, :, None], columns[None, :, None, :]), -1)
-        if torch.equal(wide, places):
-            down, across = (of_distances(each) or _typed(each) for each in (rows, columns))
-            yield f"[[y, x] for r in {down} for c in {across} for y in r for x in c]"
+        is_down = bool((places[..., 0] == rows[:, None, :, None]).all())
+        if is_down and bool((places[..., 1] == columns[None, :, None, :]).all()):
+            return rows, columns
+    return None
+
+
+_AXES: Final = 2
+"""Of a table of pairs."""
 
 
 def _typed(table: Tensor) -> str:

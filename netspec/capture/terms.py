@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from netspec.capture.graph import Traced
-from netspec.capture.items import Operand, PlacedItem, has_keys, is_numbered, leaves_of
+from netspec.capture.items import Operand, PlacedItem, has_keys, is_numbered, read_counts
 from netspec.capture.shape import takes_index
 
 _SIGNS: Final = {"add": "+", "mul": "*"}
@@ -18,9 +18,7 @@ _RANKS: Final = {"+": 1, "-": 1, "*": 2, "/": 2, "**": 3}
 
 def with_terms(items: list[PlacedItem], outputs: Sequence[Traced]) -> None:
     """Write sums, products and factors in numbered lists as `use`, and as one what is read by the next alone."""
-    counts = Counter(value for leaf in leaves_of(items) for value in (leaf.takes, *leaf.values()) if value is not None)
-    counts.update(outputs)
-    _in_list(items, "", counts)
+    _in_list(items, "", read_counts(items, outputs))
 
 
 def _in_list(items: list[PlacedItem], path: str, counts: Counter[Traced], *, is_branch: bool = False) -> None:

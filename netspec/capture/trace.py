@@ -213,8 +213,8 @@ class _Recorder(TorchFunctionMode):
 
         call.result = told(result)
         call.region = self._region
-        if not varies and isinstance(result, Tensor):
-            call.constant = result.detach().clone() if result.numel() <= 2**22 else None
+        if not varies:
+            call.constants = [one.detach().clone() if one.numel() <= 2**22 else None for one in _tensors_in(result)]
         self._region.steps.append(call)
 
     def _as_before(self, tensor: Tensor, index: Any, part: Any) -> None:
@@ -342,6 +342,12 @@ def _tensors(tree: Any) -> bool:
     if isinstance(tree, (tuple, list)):
         return any(_tensors(item) for item in tree)  # pyright: ignore[reportUnknownVariableType]  # any results
     return isinstance(tree, Tensor)
+
+
+def _tensors_in(tree: Any) -> list[Tensor]:
+    if isinstance(tree, (tuple, list)):
+        return [one for item in tree for one in _tensors_in(item)]  # pyright: ignore[reportUnknownVariableType]  # any results
+    return [tree] if isinstance(tree, Tensor) else []
 
 
 def _values(tree: Any) -> list[Traced]:

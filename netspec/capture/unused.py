@@ -4,11 +4,37 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
+
+from torch import nn
 
 _WIDTH: Final = 100
 _SHOWN: Final = 12
 """How many parts are named at most; those left are counted."""
+
+
+class Unkept(NamedTuple):
+    """The keys of a module that its spec has not."""
+
+    tied: Mapping[str, str]
+    """Other names of parameters, each with the key under which the spec has that parameter."""
+    unused: frozenset[str]
+    """Those of what is used in no run."""
+
+
+def unkept(module: nn.Module, known: Collection[str], left_out: Collection[str]) -> Unkept:
+    """What of a module its spec has not.
+
+    Args:
+        module: the module.
+        known: the keys that the spec has.
+        left_out: those of which it says otherwise what is used.
+    """
+    parameters = dict(module.named_parameters(remove_duplicate=False))
+    homes = {id(parameters[key]): key for key in known if key in parameters}
+    rest = set(module.state_dict()) - set(known)
+    tied = {key: homes[id(p)] for key in rest if (p := parameters.get(key)) is not None and id(p) in homes}
+    return Unkept(tied, frozenset(rest - tied.keys() - set(left_out)))
 
 
 def unused_parts(keys: Iterable[str], unused: Collection[str]) -> list[str]:

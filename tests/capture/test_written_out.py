@@ -1,4 +1,4 @@
-"""What programs write out and a spec has a word for: root mean squares, rotary positions, biases of distances."""
+"""What programs write out and a spec has a word for: root mean squares, biases of distances, dropped examples."""
 
 from __future__ import annotations
 
@@ -51,63 +51,6 @@ def test_a_mean_along_another_axis_is_none(dim: int) -> None:
     found = imported(nn.Sequential(nn.Linear(6, 8), RootNorm(8, other)), (5, 6))
     assert "RMSNorm" not in found.text
     assert "Mean" in found.text
-
-
-class Turning(nn.Module):
-    """Causal attention of two heads of keys whose queries and keys are turned, by Llama's program."""
-
-    def __init__(self, turns: Tensor, share: float = 1.0) -> None:
-        super().__init__()
-        self.q, self.k, self.v = (nn.Linear(16, size, bias=False) for size in (32, 16, 16))
-        self.register_buffer("turns", turns, persistent=False)
-        self.turned = int(8 * share)
-
-    def rotate(self, x: Tensor) -> Tensor:
-        positions = torch.arange(x.shape[2], device=x.device)[:, None].float()
-        angles = positions * self.get_buffer("turns")
-        cos, sin = (torch.cat((f(angles),) * 2, -1)[None].to(x.dtype) for f in (torch.cos, torch.sin))
-        y, rest = x[..., : self.turned], x[..., self.turned :]
-        half = self.turned // 2
-        y = y * cos + torch.cat((-y[..., half:], y[..., :half]), -1) * sin
-        return torch.cat((y, rest), -1) if self.turned < 8 else y
-
-    def forward(self, x: Tensor) -> Tensor:
-        q, k, v = (part(x).unflatten(2, (-1, 8)).transpose(1, 2) for part in (self.q, self.k, self.v))
-        y = F.scaled_dot_product_attention(self.rotate(q), self.rotate(k), v, is_causal=True, enable_gqa=True)
-        return y.transpose(1, 2).flatten(2)
-
-
-def falling(base: float, size: int) -> Tensor:
-    return 1.0 / base ** (torch.arange(0, size, 2) / size)
-
-
-@pytest.mark.parametrize(
-    ("base", "share", "said"),
-    [
-        (10000, 1.0, "rotary: {base: 10000}"),
-        (500000, 1.0, "rotary: {base: 500000}"),
-        (10000, 0.5, "rotary: {base: 10000, fraction: 0.5}"),
-    ],
-)
-def test_turned_queries_and_keys_are_an_option_of_the_attention(base: float, share: float, said: str) -> None:
-    found = imported(Turning(falling(base, int(8 * share)), share), (7, 16))
-    assert said in found.text
-    assert "Buffer" not in found.text
-    assert found.keeps_keys
-
-
-def test_other_turns_are_the_numbers_that_they_are() -> None:
-    """Such as those of a scale for longer sequences: with 64 bits on both sides they are equal."""
-    found = imported(Turning(falling(10000, 8) ** 1.1 + 0.01), (7, 16))
-    assert "rotary" not in found.text
-    assert "Buffer" in found.text
-
-
-def test_queries_alone_that_are_turned_are_no_option() -> None:
-    module = Turning(falling(10000, 8))
-    whole = module.rotate
-    module.rotate = lambda x: whole(x) if x.shape[1] == 4 else x
-    assert "rotary" not in imported(module, (7, 16)).text
 
 
 class Distances(nn.Module):
@@ -170,3 +113,22 @@ class FirstPart(nn.Module):
 
 def test_of_several_results_the_first_flows_on_where_nobody_reads_the_others() -> None:
     assert "{Chunk: 3, as: [_, _, _]}" in imported(FirstPart(), (6,)).text
+
+
+class CutTwice(nn.Module):
+    """A program that writes the same slice and the same order of axes where it needs them."""
+
+    def __init__(self, *, gives: bool = False) -> None:
+        super().__init__()
+        self.gives = gives
+
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        y = x.transpose(1, 2)[:, :3] * x.transpose(1, 2)[:, :3].tanh()
+        return (y, x.transpose(1, 2)[:, :3]) if self.gives else y
+
+
+@pytest.mark.parametrize("gives", [False, True])
+def test_what_is_moved_twice_in_the_same_way_is_moved_once(gives: bool) -> None:
+    text = imported(CutTwice(gives=gives), (5, 6)).text
+    assert text.count("Rearrange") == 1
+    assert text.count("Slice") == 1 + gives  # one stays that is given

@@ -32,6 +32,16 @@ def test_a_roll_has_a_shift_for_each_dim_and_leaves_the_batch_alone() -> None:
     assert torch.equal(module_of(made("Roll", shifts=[2, -1], dims=[1, -1]), 5, 3)(x), x.roll((2, -1), (1, 2)))
 
 
+def test_slices_are_selected_by_numbers_within_the_axis_and_not_from_the_batch() -> None:
+    assert "`index` goes up to 5, which lies outside the axis: {given}" in problem(
+        "IndexSelect", (5, 3), dim=1, index=[5, 0]
+    )
+    assert "`index` begins at -1, but" in problem("IndexSelect", (5, 3), dim=1, index=[0, -1])
+    assert "`dim: 0` is the batch axis" in problem("IndexSelect", (5, 3), dim=0, index=[0])
+    x = torch.randn(2, 5, 3)
+    assert torch.equal(module_of(made("IndexSelect", dim=1, index=[4, 0, 0]), 5, 3)(x), x[:, [4, 0, 0]])
+
+
 def test_a_triangle_needs_rows_and_columns() -> None:
     assert "wants at least 2 axes (…, rows, columns)" in problem("Tril", (5,))
     assert "wants at least 2 axes (…, rows, columns)" in problem("Triu", (5,))
@@ -45,16 +55,12 @@ def test_a_relative_shift_needs_a_distance_for_each_pair_of_places() -> None:
     assert [layer.derivation(x, axis) for axis in range(3)] == [None, None, "15 − 8 + 1"]
 
 
-def test_places_that_are_chosen_lie_in_the_axis_and_count_from_0() -> None:
-    assert "`index` names place 8, which lies outside the axis: {given}" in problem(
-        "IndexSelect", (8,), dim=1, index=(8,)
-    )
-    assert "`dim: 0` is the batch axis" in problem("IndexSelect", (8,), dim=0, index=(1,))
+def test_lists_of_places_make_several_axes_of_one() -> None:
     for index in ((0, (1,)), ((0, 1), (2,)), ()):
         assert mistake("IndexSelect", dim=1, index=index).startswith("wants ")
-    for index in ((-1,), (1.5, 2), True):
-        with pytest.raises(ValidationError):
-            made("IndexSelect", dim=1, index=index)
+    with pytest.raises(ValidationError):
+        made("IndexSelect", dim=1, index=((1.5, 2),))
+    assert "`index` goes up to 8" in problem("IndexSelect", (8,), dim=1, index=((8, 1), (0, 2)))
     layer = made("IndexSelect", dim=-1, index=((0, 6, 6), (1, 1, 0)))
     assert layer.buffer_bytes(TensorType((3, 7))) == 48
     x = torch.randn(2, 3, 7)

@@ -18,8 +18,8 @@ _MIB = 2**20
 
 def keep_memory() -> None:
     """Let glibc keep freed memory for the rest of this process. Without glibc, do nothing."""
-    if platform.libc_ver()[0] == "glibc":
-        libc = ctypes.CDLL(None)
+    libc = _glibc()
+    if libc is not None:
         libc.mallopt(_MMAP_MAX, 0)
         libc.mallopt(_TRIM_THRESHOLD, 2**31 - 1)
 
@@ -32,14 +32,16 @@ def kept_memory() -> Generator[None]:
     itself in a process that has freed blocks of 32 MiB.
     """
     keep_memory()
-    if platform.libc_ver()[0] != "glibc":
-        yield
-        return
     try:
         yield
     finally:
-        libc = ctypes.CDLL(None)
-        libc.mallopt(_MMAP_THRESHOLD, 32 * _MIB)
-        libc.mallopt(_TRIM_THRESHOLD, 64 * _MIB)
-        libc.mallopt(_MMAP_MAX, 65536)
-        libc.malloc_trim(0)
+        libc = _glibc()
+        if libc is not None:
+            libc.mallopt(_MMAP_THRESHOLD, 32 * _MIB)
+            libc.mallopt(_TRIM_THRESHOLD, 64 * _MIB)
+            libc.mallopt(_MMAP_MAX, 65536)
+            libc.malloc_trim(0)
+
+
+def _glibc() -> ctypes.CDLL | None:
+    return ctypes.CDLL(None) if platform.libc_ver()[0] == "glibc" else None

@@ -27,7 +27,7 @@ def _unfold(lowering: Lowering, call: TracedCall) -> None:
     """`x.unfold(dim, size, step)`, which puts the places of a window behind all other axes; torch's function of the
     name takes maps and is another one."""
     source = next(call.reads())
-    if isinstance(call.args[1], tuple) or call.function is not torch.Tensor.unfold:
+    if call.function is not torch.Tensor.unfold:
         _columns(lowering, call)
         return
     given = bound(call, "input dimension size step")

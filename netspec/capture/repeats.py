@@ -61,7 +61,7 @@ def chosen_along(lowering: Lowering, source: Traced, dim: int, index: Any, sizes
     value, form = lowering.anywhere(source)
     axis = form.axis(dim, len(source.shape))
     if axis is None:
-        raise NoForm("it repeats examples of a batch, or cuts them into windows")
+        raise NoForm("examples are chosen from the batch, or repeated")
     if index is None:
         raise NoForm("indices of values are too many to be written into a spec")
     result = made((*source.shape[:dim], *sizes, *source.shape[dim + 1 :]), source)

@@ -86,7 +86,7 @@ def test_parameters_are_repeated_over_an_image() -> None:
 
 
 REFUSED: list[tuple[Callable[[Tensor], Tensor], str]] = [
-    (lambda x: x.unfold(0, 2, 1), "repeats examples of a batch, or cuts them into windows"),
+    (lambda x: x.unfold(0, 2, 1), "examples are chosen from the batch"),
     (lambda x: F.pad(x, (0, 0, 0, 0, 1, 1)), "a pad of the batch adds examples"),
     (lambda x: x - x.var(0, keepdim=True), "a variance over the batch"),
     (lambda x: x / x.std(), "a variance over the batch"),

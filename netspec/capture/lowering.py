@@ -21,7 +21,7 @@ from netspec.capture.modes import draws, in_eval, keeps_statistics
 from netspec.capture.parametrized import parametrized
 from netspec.capture.positions import position_free
 from netspec.capture.repeats import repeated
-from netspec.capture.slices import called, layer_of_slices
+from netspec.capture.slices import called, layer_of_slices, norm_of_places
 from netspec.layers.base import Layer
 
 Handler = Callable[["Lowering", TracedCall], None]
@@ -307,7 +307,7 @@ class Lowering:
         try:
             self.one_layer(call)
         except NoForm:
-            if not layer_of_slices(self, call):
+            if not norm_of_places(self, call) and not layer_of_slices(self, call):
                 raise
 
     def one_layer(self, call: TracedCall) -> None:

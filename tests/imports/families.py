@@ -4,11 +4,10 @@
 
 A crash ends it with a traceback, and a network that was imported wrongly gives status 1.
 
-With transformers 5.24, 13 of 38 are refused. Outside of what a spec says, since numbers of an input decide: positions
+With transformers 5.24, 10 of 38 are refused. Outside of what a spec says, since numbers of an input decide: positions
 counted from words that are no padding (roberta, xlm_roberta, mpnet), the place of the last word (clip_text), a warning
-about padding (megatron_bert, deberta). Not followed yet: a drop of paths by `floor(rand + keep)` (beit, segformer),
-windows that are cut with the batch apart (swin), biases by distances that an `Embedding` gives (t5), `baddbmm` (bloom),
-masks in front of an attention (gpt_neo), pads along a sequence (mobilebert).
+about padding (megatron_bert, deberta). Not followed yet: masks of windows that are repeated for each example (swin),
+`baddbmm` (bloom), masks in front of an attention (gpt_neo), pads along a sequence (mobilebert).
 """
 
 from __future__ import annotations

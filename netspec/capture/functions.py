@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, cast
 
-from netspec.capture import moves, placing, products, weighted
+from netspec.capture import folds, moves, padding, placing, products, variances, weighted
 from netspec.capture.arithmetic import HANDLERS as ARITHMETIC
 from netspec.capture.binding import bound
 from netspec.capture.forms import NoForm
@@ -195,34 +195,6 @@ def _interpolate(lowering: Lowering, call: TracedCall) -> None:
     lowering.layered(call, "Upsample", value, arguments)
 
 
-def _pad(lowering: Lowering, call: TracedCall) -> None:
-    given = bound(call, "input pad mode='constant' value=None")
-    amounts = [int(amount) for amount in given["pad"]]
-    if not any(amounts):
-        lowering.is_same(call.results[0], lowering.find(given["input"]))
-        return
-    if given["mode"] == "constant" and given["value"] == float("-inf"):
-        lowering.lowest[call.results[0]] = (given["input"], tuple(amounts))
-        return
-    value = lowering.taken(given["input"])
-    axes = len(value.shape) - 2
-    if len(amounts) > 2 * axes or axes not in (1, 2, 3):
-        raise NoForm(f"a pad of {len(amounts) // 2} axes on a tensor of {len(value.shape)} has no form in a spec")
-    amounts += [0] * (2 * axes - len(amounts))
-    kinds = {
-        "constant": "ConstantPad",
-        "reflect": "ReflectionPad",
-        "replicate": "ReplicationPad",
-        "circular": "CircularPad",
-    }
-    number = given["value"] or 0.0
-    word = "ZeroPad" if given["mode"] == "constant" and not number else kinds[given["mode"]]
-    arguments: dict[str, Any] = {"padding": tuple(amounts)}
-    if word == "ConstantPad":
-        arguments["value"] = number
-    lowering.layered(call, f"{word}{axes}d", value, arguments)
-
-
 def _reduction(name: str) -> Handler:
     def handle(lowering: Lowering, call: TracedCall) -> None:
         given = bound(call, "input dim=None keepdim=False dtype=None")
@@ -312,6 +284,9 @@ HANDLERS: Final[dict[str, Handler]] = {
     **{name: _of_maps(*spec) for name, spec in _PLAIN.items()},
     **moves.HANDLERS,
     **placing.HANDLERS,
+    **padding.HANDLERS,
+    **folds.HANDLERS,
+    **variances.HANDLERS,
     **ARITHMETIC,
     **weighted.HANDLERS,
     **products.HANDLERS,
@@ -326,7 +301,6 @@ HANDLERS: Final[dict[str, Handler]] = {
     "normalize": _normalize,
     "interpolate": _interpolate,
     "upsample": _interpolate,
-    "pad": _pad,
     "mean": _reduction("Mean"),
     "sum": _reduction("Sum"),
     "amax": _reduction("Max"),

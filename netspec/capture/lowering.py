@@ -21,7 +21,8 @@ from netspec.capture.modes import draws, in_eval, keeps_statistics
 from netspec.capture.own import own_buffers
 from netspec.capture.parametrized import parametrized
 from netspec.capture.positions import position_free
-from netspec.capture.slices import called, layer_of_slices
+from netspec.capture.repeats import repeated
+from netspec.capture.slices import called, layer_of_slices, norm_of_places
 from netspec.layers.base import Layer
 
 Handler = Callable[["Lowering", TracedCall], None]
@@ -159,7 +160,7 @@ class Lowering:
         if value in self.lowest:
             raise NoForm("a pad of `-inf` has no form in a spec, other than in front of a pool of maxima")
         if value in self.expanded:
-            raise NoForm("values are repeated along an axis, other than for sums and products")
+            return repeated(self, value)
         return value
 
     def ready(self, value: Traced) -> Traced:
@@ -309,7 +310,7 @@ class Lowering:
         try:
             self.one_layer(call)
         except NoForm:
-            if not layer_of_slices(self, call):
+            if not norm_of_places(self, call) and not layer_of_slices(self, call):
                 raise
 
     def one_layer(self, call: TracedCall) -> None:

@@ -16,6 +16,7 @@ from netspec.capture.lifted import is_lifted, lift, repeat
 from netspec.capture.lookups import numbers_of
 from netspec.capture.lowering import Handler, Lowering
 from netspec.capture.masks import left_out, moved
+from netspec.capture.repeats import tiled
 from netspec.capture.tables import Windows, told, told_pairs, windows_of
 from netspec.capture.written import ExpressionText
 
@@ -71,9 +72,14 @@ def _movedim(lowering: Lowering, call: TracedCall) -> None:
 
 
 def _turned(lowering: Lowering, call: TracedCall) -> None:
-    """`x.T`, `x.mT`."""
+    """`x.t()`, `x.mT`, and of real numbers `x.mH`."""
     rank = len(call.results[0].shape)
     _permuted(lowering, call, [*range(rank - 2), rank - 1, rank - 2])
+
+
+def _reversed(lowering: Lowering, call: TracedCall) -> None:
+    """`x.T`."""
+    _permuted(lowering, call, [*reversed(range(len(call.results[0].shape)))])
 
 
 def _choose(lowering: Lowering, call: TracedCall) -> None:
@@ -179,14 +185,6 @@ def _along(lowering: Lowering, call: TracedCall, source: Traced, dim: int, chose
     lowering.add(call, "IndexSelect", value, {"dim": axis, "index": numbers}, form=form, gives=(result,))
     lift(lowering, [result])
     return result
-
-
-def _flip(lowering: Lowering, call: TracedCall) -> None:
-    """Slices along axes in the opposite order."""
-    value = _source(lowering, call)
-    for dim in several(call):
-        value = _along(lowering, call, value, dim % len(value.shape), torch.arange(value.shape[dim] - 1, -1, -1))
-    lowering.is_same(call.results[0], value)
 
 
 def _run(indices: Sequence[Any]) -> Any:
@@ -314,6 +312,12 @@ def _expand(lowering: Lowering, call: TracedCall) -> None:
     """What is repeated along the batch is one for all examples; along another axis only joins repeat."""
     result = call.results[0]
     source = next(call.reads())
+    if source.shape[1:] != result.shape[1:] and len(source.shape) == len(result.shape) and call.name in _TILES:
+        for dim, size in enumerate(result.shape):
+            if size != source.shape[dim]:
+                source = tiled(lowering, source, dim, size // source.shape[dim])
+        lowering.is_same(result, source)
+        return
     if is_lifted(lowering, source):
         repeat(lowering, source, result)
         return
@@ -326,10 +330,14 @@ def _expand(lowering: Lowering, call: TracedCall) -> None:
         raise NoForm("it repeats values along an axis")
     if source.shape == result.shape:
         lowering.is_same(result, source)
-    elif len(source.shape) == len(result.shape) and call.name != "repeat":
+    elif len(source.shape) == len(result.shape):
         lowering.expanded[result] = source
     else:
         raise NoForm("it repeats values along an axis")
+
+
+_TILES: Final = ("repeat", "tile")
+"""Functions that repeat all of a value along an axis, not each number."""
 
 
 HANDLERS: Final[dict[str, Handler]] = {
@@ -343,11 +351,11 @@ HANDLERS: Final[dict[str, Handler]] = {
     "select": _select,
     "narrow": _narrow,
     "index_select": _index_select,
-    "flip": _flip,
     "repeat_interleave": _repeat_interleave,
     "chunk": _chunk,
     **dict.fromkeys(("split", "split_with_sizes", "tensor_split"), _split),
     "unbind": _unbind,
-    **dict.fromkeys(("expand", "expand_as", "broadcast_to", "repeat"), _expand),
-    **dict.fromkeys(("t", "T", "mT", "H", "mH"), _turned),
+    **dict.fromkeys(("expand", "expand_as", "broadcast_to", *_TILES), _expand),
+    **dict.fromkeys(("t", "mT", "H", "mH"), _turned),
+    "T": _reversed,
 }

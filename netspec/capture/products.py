@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 from typing import Any, Final, cast
 
@@ -35,12 +36,17 @@ def _of_two(lowering: Lowering, call: TracedCall, left: Traced, right: Traced) -
     rank = len(left.shape)
     if len(right.shape) != rank or form.at >= rank - 2:
         raise NoForm("the batch is not in the same place in both tensors")
-    if left.shape[:-2] != right.shape[:-2]:
-        raise NoForm("it repeats one of the tensors along an axis")
     axes = "habcefg"[: rank - 3 + len(form.inner)]
-    front = " ".join(("n", *axes))
-    pattern = f"{front} i d, {front} d j -> {front} i j"
+    sizes = [form.shape(tensor.shape, lowering.batch)[1:-2] for tensor in (left, right)]
+    one, other = (_named(axes, own, theirs) for own, theirs in zip(sizes, reversed(sizes), strict=True))
+    pattern = f"{one} i d, {other} d j -> {' '.join(('n', *axes))} i j"
     lowering.add(call, "einsum", None, branches=(a, b), options={"pattern": pattern}, form=form)
+
+
+def _named(axes: str, own: Sequence[int], theirs: Sequence[int]) -> str:
+    """The names of a tensor's axes; those of 1 along which it is repeated have others, of which nothing is left."""
+    names = (new if a == 1 != b else name for name, new, a, b in zip(axes, "opqrstu", own, theirs, strict=False))
+    return " ".join(("n", *names))
 
 
 def _together(lowering: Lowering, left: Traced, right: Traced) -> tuple[Traced, Traced, Form]:

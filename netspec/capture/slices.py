@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
-from netspec.capture.forms import Form, NoForm
+from netspec.capture.forms import AxisMoves, Form, NoForm
 from netspec.capture.graph import Region, Traced, TracedCall
 from netspec.capture.items import BRANCH, PlacedItem, all_of, made, read_counts, rename
 
@@ -79,6 +81,31 @@ def layer_of_slices(lowering: Lowering, call: TracedCall) -> bool:
         return inside
 
     return _tried(lowering, Attempt(lowering), given, read[0], inner, "", write)
+
+
+def norm_of_places(lowering: Lowering, call: TracedCall) -> bool:
+    """Write a norm of channels over the places of all examples, `(N · L, C)`, as that of `(N, C, L)`; whether it is
+    one."""
+    given, result = next(call.reads()), call.results[0]
+    form = lowering.anywhere(given)[1]
+    if call.name != "BatchNorm1d" or len(given.shape) != 2 or form.at or not form.inner:
+        return False
+    places, channels = prod(form.inner), given.shape[1]
+    turned = made((lowering.batch, channels, places), given)
+
+    def turn(layout: AxisMoves) -> None:
+        layout.reshaped((lowering.batch, places, channels))
+        layout.permuted((0, 2, 1))
+
+    def back(layout: AxisMoves) -> None:
+        layout.permuted((0, 2, 1))
+        layout.reshaped(result.shape)
+
+    normed = made(turned.shape, result)
+    lowering.move(given, turned, turn)
+    lowering.one_layer(replace(call, args=(turned,), kwargs={}, results=[normed]))
+    lowering.move(normed, result, back)
+    return True
 
 
 def _nested(lowering: Lowering, region: Region) -> None:

@@ -8,6 +8,7 @@ import torch
 
 from netspec.capture.arithmetic import combined
 from netspec.capture.binding import bound
+from netspec.capture.blurs import blurred
 from netspec.capture.forms import Form, NoForm
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import made
@@ -54,6 +55,8 @@ def _linear(lowering: Lowering, call: TracedCall) -> None:
 def _convolution(axes: int) -> Handler:
     def handle(lowering: Lowering, call: TracedCall) -> None:
         given = bound(call, "input weight bias=None stride=1 padding=0 dilation=1 groups=1")
+        if blurred(lowering, call, given):
+            return
         computed = standardized(given["weight"]) if given["weight"].kind == "made" else None
         weight = _learned(given["weight"], "weight") if computed is None else computed.weight
         arguments = {name: given[name] for name in ("stride", "padding", "dilation", "groups")}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Final, cast
 
-from netspec.arguments import NATURAL, Integer, Integers, invalid, spread
-from netspec.dims import Size, expect, need, product
+from netspec.arguments import INTEGER, Integer, Integers, invalid, spread
+from netspec.dims import Size, need, product
 from netspec.kinds import FieldKind
 from netspec.layers.base import Example, Layer, Saved, TensorType, TorchCall
 from netspec.layers.shape import axis_of
@@ -59,7 +59,7 @@ def _shape_of(places: Places) -> tuple[int, ...]:
     Raises:
         PydanticCustomError: something in them is no place, or there are none, or their lengths differ.
     """
-    if set(map(type, places)) == {int} and min(cast("tuple[int, ...]", places)) >= 0:  # a row, as a whole
+    if set(map(type, places)) == {int}:  # a row, as a whole
         return (len(places),)
     shapes = {_shape_of(place) if isinstance(place, tuple) else _of_one(place) for place in places}
     if len(shapes) != 1:
@@ -68,7 +68,7 @@ def _shape_of(places: Places) -> tuple[int, ...]:
 
 
 def _of_one(place: int) -> tuple[int, ...]:
-    NATURAL.check(place)
+    INTEGER.check(place)
     return ()
 
 
@@ -80,7 +80,7 @@ def _places(value: object) -> Places:
 
 _PLACES: Final = FieldKind(
     "a list of places, which count from 0, or lists of them",
-    {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "array", "minItems": 1, "items": {}}]},
+    {"anyOf": [{"type": "integer"}, {"type": "array", "minItems": 1, "items": {}}]},
     make=_places,
     unlike="no place",
 )
@@ -107,10 +107,16 @@ class IndexSelect(Layer):
 
     def output(self, x: TensorType) -> TensorType:
         axis = axis_of(x, self.dim, "dim")
-        last = _last(self.index)
-        expect(
-            x.shape[axis] > last,
-            lambda: f"`index` names place {last}, which lies outside the axis: {{given}}",
+        least, most = _ends(self.index)
+        need(
+            least >= 0,
+            lambda: f"`index` begins at {least}, but the slices are counted from 0",
+            code="invalid-argument",
+            at="index",
+        )
+        need(
+            x.shape[axis] > most,
+            lambda: f"`index` goes up to {most}, which lies outside the axis: {{given}}",
             at="index",
             axis=axis,
         )
@@ -126,8 +132,10 @@ class IndexSelect(Layer):
         return TorchCall("IndexSelect", self.arguments(x), _OWN)
 
 
-def _last(places: Places) -> int:
-    return max(place if isinstance(place, int) else _last(place) for place in places)
+def _ends(places: Places) -> tuple[int, int]:
+    """The least and the largest of places."""
+    ends = [(place, place) if isinstance(place, int) else _ends(place) for place in places]
+    return min(least for least, _ in ends), max(most for _, most in ends)
 
 
 class _Triangle(Layer):

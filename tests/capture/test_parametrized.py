@@ -96,7 +96,7 @@ class Blurred(nn.Module):
     def __init__(self, *, persistent: bool) -> None:
         super().__init__()
         self.first = nn.Conv2d(3, 4, 1)
-        filters = torch.tensor([[1.0, 2, 1], [2, 4, 2], [1, 2, 1]]).expand(4, 1, 3, 3) / 16
+        filters = torch.tensor([[1.0, 2, 1], [2, 8, 2], [1, 2, 1]]).expand(4, 1, 3, 3) / 20
         self.register_buffer("filters", filters.clone(), persistent=persistent)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -112,7 +112,7 @@ def test_a_filter_that_is_a_buffer_does_not_train() -> None:
     assert [name for name, p in built.named_parameters() if not p.requires_grad] == ["filters.weight"]
 
 
-def test_a_filter_that_is_not_saved_is_refused() -> None:
+def test_a_filter_that_is_not_saved_and_no_blur_is_refused() -> None:
     assert "`filters` is a buffer that is not saved with the weights" in refusal(Blurred(persistent=False), (3, 9, 9))
 
 

@@ -114,3 +114,24 @@ class Kinds(nn.Module):
 def test_numbers_that_are_made_for_each_example_are_embedded_once() -> None:
     found = from_torch(Kinds(), torch.randint(0, 20, (2, 5)))
     assert "value: [0, 0, 0, 0, 0]" in found.text
+
+
+class Repeats(nn.Module):
+    """Products of tensors of which one is repeated along an axis, as in lambda layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = nn.Linear(5, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.a(x).view(-1, 3, 2, 4).transpose(1, 2)
+        turned = x.mT.unsqueeze(1)[..., :2]
+        return y.mT @ y.sum(1, keepdim=True) + turned[:, :, :4] @ y[:, :, :2]
+
+
+def test_a_product_repeats_one_of_its_tensors() -> None:
+    module = Repeats()
+    found = imported(module, (3, 5))
+    assert 'pattern: "n h i d, n o d j -> n h i j"' in found.text
+    assert 'pattern: "n o i d, n h d j -> n h i j"' in found.text
+    assert equal(module, found, (3, 5))

@@ -82,15 +82,38 @@ class LinearNorm(nn.Module):
         return self.bn(y.flatten(0, 1)).reshape_as(y)
 
 
-def test_a_norm_of_all_places_is_each_in_a_block() -> None:
+def test_a_norm_of_all_places_is_that_of_sequences() -> None:
     module = nn.ModuleDict({"stem": nn.Sequential(LinearNorm(), nn.ReLU()), "stages": nn.Sequential(LinearNorm())})
     found = imported(Through(module), (3, 4))
     assert (
         "    - {Linear: {out_features: 4, bias: false}, name: linear}\n"
-        "    - each:\n"
-        "        - {BatchNorm1d: , name: bn}\n" in found.text
+        '    - Rearrange: "n l d -> n d l"\n'
+        "    - {BatchNorm1d: , name: bn}\n"
+        '    - Rearrange: "n l d -> n d l"\n' in found.text
     )
+    assert found.keeps_keys
     assert equal(Through(module), found, (3, 4))
+
+
+class Padded(nn.Module):
+    """A convolution of slices with something around it that is done with all of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(6, 6)
+        self.conv = nn.Conv1d(2, 2, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.linear(x)
+        return self.conv(y.flatten(0, 1)).reshape_as(y) + x
+
+
+def test_slices_in_modules_below_modules_are_each_in_a_block() -> None:
+    module = Through(nn.ModuleDict({"stem": nn.Sequential(Padded(), nn.ReLU()), "stages": nn.Sequential(Padded())}))
+    found = imported(module, (3, 2, 6))
+    assert "    - each:\n        - {Conv1d: {out_channels: 2, kernel_size: 3, padding: 1}, name: conv}\n" in found.text
+    assert found.blocks == 1
+    assert equal(module, found, (3, 2, 6))
 
 
 class Through(nn.Module):

@@ -164,6 +164,13 @@ def rolls(draw: st.DrawFn) -> Case:
 
 
 @st.composite
+def index_selects(draw: st.DrawFn) -> Case:
+    shape = draw(shapes)
+    index = draw(st.lists(st.integers(0, 6), min_size=1, max_size=9).map(tuple))
+    return "IndexSelect", {"dim": draw(dims(shape)), "index": index}, shape
+
+
+@st.composite
 def triangles(draw: st.DrawFn) -> Case:
     return draw(st.sampled_from(["Tril", "Triu"])), {"diagonal": draw(st.integers(-9, 9))}, draw(planes)
 
@@ -174,20 +181,6 @@ def relative_shifts(draw: st.DrawFn) -> Case:
     distances = draw(st.integers(queries, 12))
     heads = draw(st.lists(size, max_size=2))
     return "RelativeShift", {"is_causal": draw(st.booleans())}, (*heads, queries, distances)
-
-
-@st.composite
-def chosen_places(draw: st.DrawFn) -> Case:
-    shape = draw(shapes)
-    row = st.lists(st.integers(0, 6), min_size=1, max_size=6).map(tuple)
-    index = draw(row | st.tuples(row).map(lambda rows: rows * 3))
-    return "IndexSelect", {"dim": draw(dims(shape)), "index": index}, shape
-
-
-def chosen(x: torch.Tensor, dim: int, index: Any) -> torch.Tensor:
-    """What `IndexSelect` gives, by torch's function of the name."""
-    places = torch.tensor(index)
-    return x.index_select(dim, places.flatten()).unflatten(dim, places.shape)
 
 
 def shifted(x: torch.Tensor, is_causal: bool) -> torch.Tensor:
@@ -236,10 +229,10 @@ VALUES: dict[str, Callable[..., torch.Tensor]] = {
     "Min": torch.amin,
     "Normalize": torch.nn.functional.normalize,
     "Roll": torch.roll,
+    "IndexSelect": lambda x, dim, index: torch.index_select(x, dim, torch.tensor(index)),
     "Tril": torch.tril,
     "Triu": torch.triu,
     "RelativeShift": shifted,
-    "IndexSelect": chosen,
 }
 """The functions that layers are modules of."""
 
@@ -280,8 +273,8 @@ CASES = {
     "Select": select(), "Rearrange": rearrange(), "SelfAttention": self_attention(),
     "WindowAttention": window_attention(), "GridAttention": grid_attention(), "pointwise": pointwise(),
     "sequence": sequence(), "Slice": slices(), "functions": functions(), "reductions": reductions(),
-    "Normalize": norms(), "Roll": rolls(), "triangles": triangles(), "RelativeShift": relative_shifts(),
-    "IndexSelect": chosen_places(),
+    "Normalize": norms(), "Roll": rolls(), "IndexSelect": index_selects(),
+    "triangles": triangles(), "RelativeShift": relative_shifts(),
     "GRN": response_norms(), "GumbelSoftmax": gumbels(), "NoisyLinear": noisy(),
 }  # fmt: skip
 

@@ -28,6 +28,7 @@ from netspec.capture.items import PlacedItem, layers_of, spliced
 from netspec.capture.lowering import Lowering
 from netspec.capture.modes import freeze
 from netspec.capture.order import chained
+from netspec.capture.patterns import without_unread
 from netspec.capture.prepared import prepared
 from netspec.capture.proof import EqualityProof, Unproven, WideNumbers, key_map, twins
 from netspec.capture.rms import normalised
@@ -291,6 +292,7 @@ def _items(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
     settle(lowering, items)
     lowering.refused.extend((place, NUMBERS_READ.format(function)) for function, place in trace.read)
     outputs = [lowering.find(value) for value in trace.root.outputs]
+    without_unread(items, outputs)
     heads = {lowering.find(value): i for value, i in trace.heads.items()}
 
     def shape_of(value: Traced) -> tuple[int, ...]:

@@ -49,3 +49,13 @@ class ItemGraph:
                 body.remove(maker)
         for each in (*maker.values(), *([] if maker.takes is None else [maker.takes])):
             self.dropped(items, each)
+
+
+def without_unread(items: list[PlacedItem], outputs: Sequence[Traced]) -> None:
+    """Take away what is computed of parameters alone and read by nothing, with the parameters that nothing else reads:
+    they are those of a layer, which computes the same of them by itself."""
+    graph = ItemGraph(items, outputs)
+    for item in list(leaves_of(items)):
+        is_of_parameters = item.gives and not item.keys and not any(value.varies for value in item.gives)
+        if is_of_parameters and not any(graph.counts[value] for value in item.gives):
+            graph.dropped(items, item.gives[0])

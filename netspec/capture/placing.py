@@ -16,6 +16,9 @@ Cut = tuple[int, int]
 """Where a part begins along an axis, and where it ends."""
 
 
+_MENDS: Final = "make the tensor of its parts, by `torch.cat`, `torch.stack` or `F.pad`"
+
+
 def _overwritten(lowering: Lowering, call: TracedCall) -> None:
     whole, index, part = call.args
     result = call.results[0]
@@ -23,9 +26,9 @@ def _overwritten(lowering: Lowering, call: TracedCall) -> None:
     cuts = _cuts(per_axis(places, len(whole.shape)), whole.shape)
     shape = tuple(end - start for start, end in cuts)
     if not isinstance(part, Traced) or prod(part.shape) != prod(shape) or part.dtype != whole.dtype:
-        raise NoForm("what is put into a tensor is another shape or type, or no tensor")
+        raise NoForm(f"what is put into a tensor is another shape or type, or no tensor: {_MENDS}")
     if shape[0] != whole.shape[0]:
-        raise NoForm("examples of a batch are overwritten")
+        raise NoForm(f"examples of a batch are overwritten: {_MENDS}")
     if part.varies and part.shape != shape:
         aligned = made(shape, part)
         lowering.move(part, aligned, lambda layout: layout.reshaped(shape))
@@ -42,16 +45,16 @@ def _cuts(parts: Sequence[Any], shape: Sequence[int]) -> list[Cut]:
     """The part of each axis that an index means."""
     found: list[Cut] = []
     if len(parts) != len(shape):
-        raise NoForm("an axis is added where values are overwritten")
+        raise NoForm(f"an axis is added where values are overwritten: {_MENDS}")
     for part, size in zip(parts, shape, strict=True):
         if isinstance(part, int):
             found.append((part % size, part % size + 1))
             continue
         if not isinstance(part, slice):
-            raise NoForm("values are overwritten that a list of indices chooses")
+            raise NoForm(f"values are overwritten that a list of indices chooses: {_MENDS}")
         start, end, step = cast("slice[Any, Any, Any]", part).indices(size)
         if step != 1 or start >= end:
-            raise NoForm("values are overwritten in steps, or none")
+            raise NoForm(f"values are overwritten in steps, or none: {_MENDS}")
         found.append((start, end))
     return found
 

@@ -190,8 +190,6 @@ class _Recorder(TorchFunctionMode):
         if func is torch.Tensor.__setitem__:
             self._as_before(*args)
         given = None if _says_no_values(func) else self._told((args, kwargs))
-        if name == "__setitem__" and any(value.varies for value in _values(given)):
-            raise NotCaptured(f"{_where(_place())}{_WRITTEN_INTO}")
         result: Any = func(*args, **kwargs)
         if given is None:
             return result
@@ -291,11 +289,6 @@ class _Recorder(TorchFunctionMode):
 
 
 _NOT_FOLLOWED: Final = "in which nothing is followed and nothing trains: leave that to who runs it"
-
-_WRITTEN_INTO: Final = (
-    "`x[…] = …` writes into a tensor, and a spec has no values that change: make the tensor of its parts, by "
-    "`torch.cat`, `torch.stack` or `F.pad`"
-)
 
 
 def _has_numbers(result: Any) -> bool:

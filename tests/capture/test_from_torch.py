@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import netspec
-from netspec.capture import importing
+from netspec.capture.functions import HANDLERS
 from netspec.capture.graph import NotCaptured
 from netspec.capture.importing import FromTorch, from_torch
 from tests.capture.modules import (
@@ -348,6 +348,6 @@ def test_a_parameter_that_is_used_under_one_of_its_names_is_there() -> None:
 
 def test_without_the_proof_there_is_no_spec(monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong spec is found out: here each `relu` is written as another layer."""
-    monkeypatch.setitem(importing.HANDLERS, "relu", importing.HANDLERS["silu"])
+    monkeypatch.setitem(HANDLERS, "relu", HANDLERS["silu"])
     module = around(_rectified, nn.Linear(4, 4))
     assert "the spec and the module differ: on a batch of 2 in eval mode output 1 differs" in refusal(module, (4,))

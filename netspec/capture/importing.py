@@ -10,18 +10,26 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from netspec.arguments import Arguments
-from netspec.capture.comparing import compared
-from netspec.capture.given import check_given, title_of, usual_torch
 from netspec.capture.graph import NotCaptured, Trace
-from netspec.capture.heads import own_output, with_heads
-from netspec.capture.offered import offered, offering
-from netspec.capture.prepared import prepared
-from netspec.capture.proof import EqualityProof, Unproven, WideNumbers, key_map
-from netspec.capture.runs import run
-from netspec.capture.shown import with_shown_keys
+from netspec.capture.modules.offered import offered, offering
+from netspec.capture.proving.comparing import compared
+from netspec.capture.proving.proof import EqualityProof, Unproven, WideNumbers, key_map
+from netspec.capture.proving.unused import (
+    Unkept,
+    and_more,
+    other_names_note,
+    unkept,
+    unused_note,
+    unused_parts,
+    with_unused,
+)
+from netspec.capture.proving.wide import wide_numbers
+from netspec.capture.running.given import check_given, title_of, usual_torch
+from netspec.capture.running.prepared import prepared
+from netspec.capture.running.runs import run
+from netspec.capture.running.shown import with_shown_keys
+from netspec.capture.shaping.heads import own_output, with_heads
 from netspec.capture.texts import WrittenTrace, flat, in_order, items_of, structured
-from netspec.capture.unused import Unkept, and_more, other_names_note, unkept, unused_note, unused_parts, with_unused
-from netspec.capture.wide import wide_numbers
 from netspec.compiler import loads_offered, offer_with
 from netspec.errors import SpecError
 from netspec.net import Net

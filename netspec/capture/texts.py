@@ -6,32 +6,32 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
-from netspec.capture.attention import fused, unread
-from netspec.capture.blocks import BlockFound, with_blocks
-from netspec.capture.calls import CALLS
-from netspec.capture.combining import combined
-from netspec.capture.constants import settle
-from netspec.capture.folding import Folding
-from netspec.capture.forms import Form
-from netspec.capture.functions import HANDLERS
+from netspec.capture.functions.calls import CALLS
+from netspec.capture.functions.functions import HANDLERS
 from netspec.capture.graph import NUMBERS_READ, NotCaptured, Place, Trace, Traced
-from netspec.capture.growing import grown
-from netspec.capture.heads import set_aside
-from netspec.capture.housing import housed, unhoused
 from netspec.capture.items import PlacedItem, layers_of, spliced
-from netspec.capture.lifted import unread_dropped
-from netspec.capture.lowering import Lowering
-from netspec.capture.modes import freeze
-from netspec.capture.offered import plugins_of
-from netspec.capture.order import chained
-from netspec.capture.patterns import once
-from netspec.capture.rms import normalised
-from netspec.capture.rotary import turned
-from netspec.capture.schedule import JOINS, BodyNames
-from netspec.capture.shape import shaped, share
-from netspec.capture.slices import joined
-from netspec.capture.terms import with_terms
-from netspec.capture.ties import tie
+from netspec.capture.lowering.constants import settle
+from netspec.capture.lowering.forms import Form
+from netspec.capture.lowering.lifted import unread_dropped
+from netspec.capture.lowering.lowering import Lowering
+from netspec.capture.lowering.slices import joined
+from netspec.capture.modules.offered import plugins_of
+from netspec.capture.patterns.attention import fused, unread
+from netspec.capture.patterns.combining import combined
+from netspec.capture.patterns.growing import grown
+from netspec.capture.patterns.order import chained
+from netspec.capture.patterns.patterns import once
+from netspec.capture.patterns.rms import normalised
+from netspec.capture.patterns.rotary import turned
+from netspec.capture.patterns.terms import with_terms
+from netspec.capture.running.modes import freeze
+from netspec.capture.shaping.blocks import BlockFound, with_blocks
+from netspec.capture.shaping.folding import Folding
+from netspec.capture.shaping.heads import set_aside
+from netspec.capture.shaping.housing import housed, unhoused
+from netspec.capture.shaping.schedule import JOINS, BodyNames
+from netspec.capture.shaping.shape import shaped, share
+from netspec.capture.shaping.ties import tie
 from netspec.capture.written import lines, source_of
 from netspec.writing import written
 

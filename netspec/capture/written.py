@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, cast
 
-from netspec.capture.folding import Folding
 from netspec.capture.graph import Traced
 from netspec.capture.items import Names, PlacedItem
-from netspec.capture.own import SIDES
+from netspec.capture.running.own import SIDES
+from netspec.capture.shaping.folding import Folding
 from netspec.layers.base import Layer
 from netspec.writing import flow, written
 
@@ -221,7 +221,7 @@ def _gives_family(word: str) -> bool:
 
 
 def _layer(word: str) -> type[Layer] | None:
-    from netspec.capture.offered import is_known, layer_class
+    from netspec.capture.modules.offered import is_known, layer_class
 
     return layer_class(word) if is_known(word) else None
 

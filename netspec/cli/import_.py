@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from netspec.capture.sources import ModuleSource, module_source, names_in, told_names
+from netspec.capture.running.sources import ModuleSource, module_source, names_in, told_names
 from netspec.cli.common import plugin_option
 from netspec.cli.files import (
     WEIGHTS,

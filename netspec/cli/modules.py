@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from netspec.capture.sources import ModuleSource, check_there, module_source
+from netspec.capture.running.sources import ModuleSource, check_there, module_source
 from netspec.cli.common import plugin_names
 from netspec.diagnostics import MissingExtra
 from netspec.extras import install
@@ -51,8 +51,8 @@ def imported_module(source: ModuleSource, options: ImportOptions, name: str | No
     """
     check_there(source)
     try:
-        from netspec.capture.factory import example, module_from
         from netspec.capture.importing import from_torch
+        from netspec.capture.running.factory import example, module_from
     except ModuleNotFoundError as error:
         if error.name not in ("torch", "torchvision"):
             raise

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 import netspec
 from netspec.capture.graph import NotCaptured
 from netspec.capture.importing import FromTorch, from_torch
-from netspec.capture.units import known_unit
+from netspec.capture.modules.units import known_unit
 from tests.capture.gpts import MinGPT, NanoGPT
 from tests.capture.lessons import Decoder, DecoderLayer, EncoderLayer, Lesson, Translator
 from tests.capture.modules import around

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from netspec.capture.proof import EqualityProof, share_apart
+from netspec.capture.proving.proof import EqualityProof, share_apart
 from tests.capture.modules import around
 from tests.capture.test_from_torch import imported, refusal
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import netspec
-from netspec.capture.functions import HANDLERS
+from netspec.capture.functions.functions import HANDLERS
 from netspec.capture.graph import NotCaptured
 from netspec.capture.importing import FromTorch, from_torch
 from tests.capture.modules import (

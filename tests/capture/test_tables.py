@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from netspec.capture.sinusoids import sinusoids
-from netspec.capture.tables import told
+from netspec.capture.numbers.sinusoids import sinusoids
+from netspec.capture.numbers.tables import told
 from netspec.expressions import parse
 from netspec.torch.units import Sinusoids
 

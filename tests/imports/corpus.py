@@ -12,7 +12,7 @@ from torch import nn
 import netspec
 from netspec.capture.graph import NotCaptured
 from netspec.capture.importing import from_torch
-from netspec.capture.proof import EqualityProof, Unproven
+from netspec.capture.proving.proof import EqualityProof, Unproven
 
 
 class Outcome(NamedTuple):

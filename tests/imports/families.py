@@ -22,7 +22,7 @@ import torch
 import netspec
 from netspec.capture.graph import NotCaptured
 from netspec.capture.importing import from_torch
-from netspec.capture.proof import EqualityProof, Unproven
+from netspec.capture.proving.proof import EqualityProof, Unproven
 
 _PLAIN: Final = {
     "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 64, "vocab_size": 64,

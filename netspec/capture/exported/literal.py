@@ -18,7 +18,7 @@ from netspec.capture.exported.program import DtypeArgument, ExportedGraph, Progr
 from netspec.capture.exported.specials import NUMBERS, SPECIAL
 from netspec.capture.exported.steps import DTYPES
 from netspec.capture.graph import NotCaptured
-from netspec.capture.users import told
+from netspec.capture.running.users import told
 
 _MORE: Final = (
     "lstm.input", "gru.input", "rnn_tanh.input", "rnn_relu.input", "conv_transpose1d.default", "conv_transpose2d.input",

@@ -15,7 +15,7 @@ from netspec.capture.exported.program import DtypeArgument, HeldTensor, ProgramN
 from netspec.capture.exported.specials import NUMBERS, SPECIAL
 from netspec.capture.exported.steps import DTYPES, BatchPlan, PartStep, ProgramRun, StepRun
 from netspec.capture.graph import NotCaptured, Place, standing_at
-from netspec.capture.users import passing, told
+from netspec.capture.running.users import passing, told
 
 
 class InnerCall(NamedTuple):

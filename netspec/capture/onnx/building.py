@@ -13,8 +13,8 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from netspec.capture.forms import NoForm
 from netspec.capture.graph import NotCaptured
+from netspec.capture.lowering.forms import NoForm
 from netspec.capture.onnx.channels import is_key, with_channels
 from netspec.capture.onnx.layers import LAYERS, OnnxLayer
 from netspec.capture.onnx.moving import OF_SIZES

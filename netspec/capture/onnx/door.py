@@ -15,7 +15,7 @@ from netspec.capture.graph import NotCaptured
 from netspec.capture.importing import FromTorch, from_torch
 from netspec.capture.onnx.building import built
 from netspec.capture.onnx.reading import LARGEST, OnnxFile, OnnxInput, read_onnx
-from netspec.capture.proof import share_apart
+from netspec.capture.proving.proof import share_apart
 from netspec.diagnostics import UsageError
 from netspec.torch.build import build
 

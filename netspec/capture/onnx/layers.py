@@ -9,7 +9,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from netspec.capture.forms import NoForm
+from netspec.capture.lowering.forms import NoForm
 from netspec.capture.onnx.maps import padded, pads_of
 from netspec.capture.onnx.reading import OnnxNode
 from netspec.capture.onnx.recurrent import RECURRENT, recurrent, run_recurrent

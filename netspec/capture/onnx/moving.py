@@ -8,7 +8,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from netspec.capture.forms import NoForm
+from netspec.capture.lowering.forms import NoForm
 from netspec.capture.onnx.reading import OnnxNode
 from netspec.capture.onnx.values import KnownNumbers, beside, numbers, plain
 

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from netspec.capture.forms import NoForm
+from netspec.capture.lowering.forms import NoForm
 from netspec.capture.onnx.maps import MAPS
 from netspec.capture.onnx.moving import MOVES
 from netspec.capture.onnx.reading import OnnxNode, dtype_read

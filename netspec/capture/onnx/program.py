@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from netspec.capture.forms import NoForm
 from netspec.capture.graph import NotCaptured, standing_at
+from netspec.capture.lowering.forms import NoForm
 from netspec.capture.onnx.layers import RUNS
 from netspec.capture.onnx.operators import OPERATORS
 from netspec.capture.onnx.reading import OnnxNode

@@ -7,7 +7,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from netspec.capture.forms import NoForm
+from netspec.capture.lowering.forms import NoForm
 from netspec.capture.onnx.reading import OnnxNode
 from netspec.capture.onnx.values import KnownNumbers, plain
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from netspec.capture.forms import NoForm
+from netspec.capture.lowering.forms import NoForm
 from netspec.capture.onnx.operators import OPERATORS
 from netspec.capture.onnx.reading import OnnxNode
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from netspec.capture.forms import NoForm
+from netspec.capture.lowering.forms import NoForm
 
 
 def untraced() -> AbstractContextManager[None]:

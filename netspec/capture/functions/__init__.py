@@ -1,0 +1,1 @@
+"""What each function that a program calls is in a spec."""

@@ -1,0 +1,271 @@
+"""Truth values of a program: which keys take part, from inputs, buffers and `tril(ones(T, T))`.
+
+A spec compares no values; attention takes a mask in which True takes part. What a program makes of such masks, as
+`mask == 0` and `padding & causal`, is followed here until a `masked_fill` reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any, Final, NamedTuple, cast
+
+import torch
+
+from netspec.capture.graph import Traced, TracedCall
+from netspec.capture.items import PlacedItem
+from netspec.capture.lowering.forms import NoForm
+from netspec.capture.lowering.lowering import Handler, Lowering
+from netspec.capture.modules.binding import bound
+
+LOW: Final = -1e4
+"""A score that is as good as none: its share of a softmax is 0."""
+
+
+_MOST: Final = 4096
+"""Truth values that are written into a spec."""
+_OTHER: Final = (
+    "a spec's mask is true where a key takes part, and is one value: this one is true where a key is hidden, or is "
+    "made of several inputs"
+)
+
+
+class Truth(NamedTuple):
+    """Who takes part: all of these say so, or, if it is the opposite, not all of them."""
+
+    numbers: torch.Tensor | None
+    values: tuple[Traced, ...] = ()
+    is_opposite: bool = False
+
+
+def numbers_of(lowering: Lowering, value: Traced) -> torch.Tensor | None:
+    """The numbers in a tensor that no input decides; None of a parameter."""
+    if value.varies:
+        return None
+    if value.tensor is not None:
+        return value.tensor
+    if value.kind == "buffer":
+        return dict(lowering.trace.root.module.named_buffers()).get(value.key)
+    return None
+
+
+def left_out(lowering: Lowering, value: Traced) -> None:
+    """Note that a spec has no buffer for a mask that it has a word for, or the opposite of."""
+    if value.kind == "buffer":
+        lowering.left_out.add(value.key)
+
+
+def truth_of(lowering: Lowering, value: Any) -> Truth:
+    """What a tensor of truth values says.
+
+    Raises:
+        NoForm: it is computed in another way.
+    """
+    if not isinstance(value, Traced):
+        raise NoForm(f"it is given {value!r} as a mask")
+    found = lowering.truths.get(value)
+    if found is not None:
+        return found
+    numbers = numbers_of(lowering, value)
+    if numbers is not None:
+        left_out(lowering, value)
+        return Truth(numbers.bool())
+    if value.dtype != "bool":
+        raise NoForm(_ADVICE.format(value.dtype))
+    return Truth(None, (value,))
+
+
+_ADVICE: Final = (
+    "a mask is made of {} values of an input, which no spec compares: give the module the mask itself as an input of "
+    "truth values, `--input 16,bool`"
+)
+
+
+def _compared(number: float, *, equal: bool) -> Handler:
+    """A comparison with 0 or with another number."""
+
+    def handle(lowering: Lowering, call: TracedCall) -> None:
+        given = bound(call, "input other")
+        one, other = given["input"], given.get("other", number)
+        if not isinstance(one, Traced) or isinstance(other, Traced) or other not in (0, 1):
+            raise NoForm(f"`{call.name}` has no form in a spec, which compares no values")
+        if one not in lowering.truths and one.dtype != "bool":
+            raise NoForm(_ADVICE.format(one.dtype))
+        _note(lowering, call, truth_of(lowering, one), is_turned=(other == 0) is equal)
+
+    return handle
+
+
+def _note(lowering: Lowering, call: TracedCall, truth: Truth, *, is_turned: bool) -> None:
+    lowering.truths[call.results[0]] = truth._replace(is_opposite=truth.is_opposite is not is_turned)
+
+
+def _turned(lowering: Lowering, call: TracedCall) -> None:
+    _note(lowering, call, truth_of(lowering, call.args[0]), is_turned=True)
+
+
+def _both(lowering: Lowering, call: TracedCall) -> None:
+    """`padding & causal`."""
+    given = bound(call, "input other")
+    one, other = truth_of(lowering, given["input"]), truth_of(lowering, given["other"])
+    if one.is_opposite or other.is_opposite:
+        raise NoForm("masks of which one is the opposite are joined, which has no form in a spec")
+    numbers = one.numbers if other.numbers is None else other.numbers
+    if one.numbers is not None and other.numbers is not None:
+        numbers = one.numbers & other.numbers
+    lowering.truths[call.results[0]] = Truth(numbers, tuple(dict.fromkeys((*one.values, *other.values))))
+
+
+def moved(lowering: Lowering, call: TracedCall) -> bool:
+    """Note a mask that got axes of 1, in front of those that it has or in between; whether it is one."""
+    source = next(call.reads(), None)
+    if source is None or source not in lowering.truths:
+        return False
+    shape, before = call.results[0].shape, source.shape
+    if lowering.truths[source].numbers is not None or [n for n in shape if n != 1] != [n for n in before if n != 1]:
+        raise NoForm("a mask is moved after it was computed")
+    if shape[-1:] != before[-1:]:
+        raise NoForm("a mask of queries alone has no form in a spec")
+    lowering.truths[call.results[0]] = lowering.truths[source]
+    return True
+
+
+def _aligned(lowering: Lowering, value: Traced) -> Traced:
+    """A mask without axes of 1 in front of its own, which it is broadcast along anyway."""
+    base, _ = lowering.pending.get(lowering.find(value), (None, None))
+    if base is not None and value.shape[-len(base.shape[1:]) :] == base.shape[1:]:
+        return base
+    return lowering.ready(value)
+
+
+class MaskOptions(NamedTuple):
+    """What `attend` says of who takes part."""
+
+    options: dict[str, Any]
+    buffers: list[PlacedItem]
+    """Numbers that it reads."""
+
+
+def mask_options(shown: torch.Tensor | None, mask: Traced | None, scores: Sequence[int]) -> MaskOptions | None:
+    """Who takes part, by numbers and by a value, as `attend` says it; None where it has no form.
+
+    Args:
+        shown: truth values, queries by keys; axes in front of these are those of the scores, or 1.
+        mask: a value of the spec.
+        scores: the shape of the scores, queries by keys in the last place.
+    """
+    options: dict[str, Any] = {} if mask is None else {"mask": mask}
+    if shown is None:
+        return MaskOptions(options, [])
+    while shown.dim() > 2 and bool((shown == shown[:1]).all()):  # one for all examples, and for all heads
+        shown = shown[0]
+    if bool(shown.all()):
+        return MaskOptions(options, [])
+    is_square = tuple(shown.shape) == tuple(scores[-2:]) and scores[-1] == scores[-2]
+    if is_square and torch.equal(shown, torch.ones_like(shown).tril()):
+        return MaskOptions({**options, "is_causal": True}, [])
+    if mask is not None or shown.numel() > _MOST or shown.dim() > 3:
+        return None
+    value = Traced("made", (1, *shown.shape), "bool")
+    rows = cast("list[Any]", shown.tolist())  # pyright: ignore[reportUnknownMemberType]  # of truth values
+    arguments: dict[str, Any] = {"value": rows, "dtype": "bool", "persistent": False}
+    return MaskOptions({"mask": value}, [PlacedItem("Buffer", None, (value,), arguments)])
+
+
+def shown_by(lowering: Lowering, mask: Traced, scores: Sequence[int]) -> MaskOptions:
+    """What `attend` says of a mask of truth values, in which True takes part.
+
+    Raises:
+        NoForm: it says something else.
+    """
+    truth = truth_of(lowering, mask)
+    numbers = ~truth.numbers if truth.is_opposite and truth.numbers is not None and not truth.values else truth.numbers
+    if (truth.is_opposite and truth.values) or len(truth.values) > 1:
+        raise NoForm(_OTHER)
+    value = _aligned(lowering, truth.values[0]) if truth.values else None
+    found = mask_options(numbers, value, scores)
+    if found is None:
+        raise NoForm("a mask of numbers beside one of an input, or of many numbers, has no form in a spec")
+    return found
+
+
+def low(value: Any) -> bool:
+    """Whether a number takes what it stands for out of a softmax."""
+    return isinstance(value, (int, float)) and value <= LOW
+
+
+def masked(lowering: Lowering, call: TracedCall, scores: Any, hidden: Truth) -> None:
+    """Scores without those that are hidden, which a softmax has to read: `attention.py` makes attention of them."""
+    if not isinstance(scores, Traced) or scores.dtype != "float32":
+        raise NoForm("`masked_fill` of anything but scores has no form in a spec")
+    shown = hidden._replace(is_opposite=not hidden.is_opposite)
+    if shown.is_opposite and shown.numbers is not None and not shown.values:
+        shown = Truth(~shown.numbers)
+    if shown.is_opposite or len(shown.values) > 1:
+        raise NoForm(_OTHER)
+    value, form = lowering.anywhere(scores)
+    more: dict[str, Any] = {"numbers": shown.numbers}
+    if shown.values:
+        more["mask"] = _aligned(lowering, shown.values[0])
+    lowering.add(call, "masked", value, form=form, options=more)
+
+
+def masked_fill(lowering: Lowering, call: TracedCall) -> None:
+    """`masked_fill` of scores; of zeros as torch's encoder turns a mask of truth values into one of numbers."""
+    given = bound(call, "input mask value")
+    zeros = numbers_of(lowering, given["input"]) if not given["input"].varies else None
+    number: Any = given["value"]
+    if isinstance(number, Traced):
+        found = numbers_of(lowering, number)
+        number = float(found) if found is not None and found.numel() == 1 else None
+    if zeros is not None and not bool(zeros.any()) and number == float("-inf") and given["mask"].varies:
+        lowering.hidden[call.results[0]] = given["mask"]
+        return
+    if not low(number):
+        raise NoForm(f"`{call.name}` with {number} has no form in a spec; scores that are left out are `-inf` or -1e9")
+    masked(lowering, call, given["input"], truth_of(lowering, given["mask"]))
+
+
+def _where(lowering: Lowering, call: TracedCall) -> None:
+    """`where(mask, scores, -inf)`, and the other way round."""
+    given = bound(call, "condition input=None other=None")
+    ends: list[Any] = []
+    for end in (given["input"], given["other"]):
+        found = numbers_of(lowering, end) if isinstance(end, Traced) else None
+        ends.append(float(found) if found is not None and found.numel() == 1 else end)
+    truth = truth_of(lowering, given["condition"])
+    if low(ends[1]):
+        masked(lowering, call, ends[0], truth._replace(is_opposite=not truth.is_opposite))
+    elif low(ends[0]):
+        masked(lowering, call, ends[1], truth)
+    else:
+        raise NoForm("`where` has no form in a spec; scores that are left out are `-inf` or -1e9")
+
+
+def added(lowering: Lowering, call: TracedCall, left: Any, right: Any) -> bool:
+    """Note a mask of 0 and `-inf` that is added to scores; whether it is one."""
+    for scores, mask in ((left, right), (right, left)):
+        if not isinstance(mask, Traced) or mask.varies or not isinstance(scores, Traced) or not scores.varies:
+            continue
+        source, seen = lowering.constants.get(mask, (mask, mask.shape))
+        numbers = numbers_of(lowering, source)
+        if numbers is None or not numbers.is_floating_point() or numbers.numel() != prod(seen):
+            continue
+        numbers = numbers.reshape(seen)
+        hidden = numbers <= LOW
+        if bool(hidden.any()) and not bool((numbers != 0)[~hidden].any()):
+            left_out(lowering, source)
+            masked(lowering, call, scores, Truth(hidden))
+            return True
+    return False
+
+
+HANDLERS: Final[dict[str, Handler]] = {
+    **dict.fromkeys(("eq", "equal"), _compared(0, equal=True)),
+    **dict.fromkeys(("ne", "not_equal"), _compared(0, equal=False)),
+    **dict.fromkeys(("logical_not", "invert", "bitwise_not"), _turned),
+    **dict.fromkeys(("and", "logical_and", "bitwise_and"), _both),
+    "bool": _compared(0, equal=False),
+    "where": _where,
+    "masked_fill": masked_fill,
+}

@@ -1,0 +1,169 @@
+"""Products of tensors, and of tensors and parameters: `einsum` in a spec."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any, Final, cast
+
+from netspec.capture.functions.arithmetic import combined
+from netspec.capture.graph import Traced, TracedCall
+from netspec.capture.items import PlacedItem, made
+from netspec.capture.lowering.forms import FIXED, Form, NoForm
+from netspec.capture.lowering.lowering import Handler, Lowering
+from netspec.capture.modules.binding import bound
+
+
+def _matmul(lowering: Lowering, call: TracedCall) -> None:
+    given = bound(call, "input other")
+    product(lowering, call, given["input"], given["other"])
+
+
+def product(lowering: Lowering, call: TracedCall, left: Any, right: Any) -> None:
+    """The matrix product of two tensors, of which one may be made of parameters."""
+    if not isinstance(left, Traced) or not isinstance(right, Traced):
+        raise NoForm("a product of what is no tensor has no form in a spec")
+    if left.varies and right.varies:
+        _of_two(lowering, call, left, right)
+    elif left.varies or right.varies:
+        _with_parameter(lowering, call, left, right)
+    else:
+        raise NoForm("a product of parameters has no form in a spec")
+
+
+def _of_two(lowering: Lowering, call: TracedCall, left: Traced, right: Traced) -> None:
+    a, b, form = _together(lowering, left, right)
+    rank = len(left.shape)
+    if len(right.shape) != rank or form.at >= rank - 2:
+        raise NoForm("the batch is not in the same place in both tensors")
+    axes = "habcefg"[: rank - 3 + len(form.inner)]
+    sizes = [form.shape(tensor.shape, lowering.batch)[1:-2] for tensor in (left, right)]
+    one, other = (_named(axes, own, theirs) for own, theirs in zip(sizes, reversed(sizes), strict=True))
+    pattern = f"{one} i d, {other} d j -> {' '.join(('n', *axes))} i j"
+    lowering.add(call, "einsum", None, branches=(a, b), options={"pattern": pattern}, form=form)
+
+
+def _named(axes: str, own: Sequence[int], theirs: Sequence[int]) -> str:
+    """The names of a tensor's axes; those of 1 along which it is repeated have others, of which nothing is left."""
+    names = (new if a == 1 != b else name for name, new, a, b in zip(axes, "opqrstu", own, theirs, strict=False))
+    return " ".join(("n", *names))
+
+
+def _together(lowering: Lowering, left: Traced, right: Traced) -> tuple[Traced, Traced, Form]:
+    """Two tensors, and where the batch is in both. What is merged with it may be one axis in one of them, and several
+    in the other: windows, by rows and columns.
+
+    Raises:
+        NoForm: it is in other places.
+    """
+    a, form = lowering.anywhere(left)
+    b, other = lowering.anywhere(right)
+    if form == other:
+        return a, b, form
+    if form.at != other.at or prod(form.inner) != prod(other.inner):
+        raise NoForm("the batch is not in the same place in both tensors")
+    after = Form(form.at, (prod(form.inner),))
+    found: list[Traced] = []
+    for value, tensor, own in ((a, left, form), (b, right, other)):
+        if own == after:
+            found.append(value)
+            continue
+        merged = made(after.shape(tensor.shape, lowering.batch), value)
+        lowering.items.append(PlacedItem("Flatten", value, (merged,), {"end_dim": len(own.inner)}))
+        lowering.forms[merged] = Form()
+        found.append(merged)
+    return found[0], found[1], after
+
+
+def _with_parameter(lowering: Lowering, call: TracedCall, left: Traced, right: Traced) -> None:
+    """`x @ w`, or `w @ x`, where one is the same for all examples."""
+    moving, fixed = (left, right) if left.varies else (right, left)
+    value, form = lowering.anywhere(moving)
+    rank, own = len(moving.shape), len(fixed.shape)
+    across = rank - 2 if moving is left else rank - 1  # the axis that no sum runs over
+    if (
+        rank < 2
+        or own < 2
+        or own > rank
+        or form.at not in range(across + 1)
+        or (form.at > rank - 3 and form.at != across)
+    ):
+        raise NoForm("a product with a parameter that mixes examples, or repeats them, has no form in a spec")
+    ends = ("i", "d") if moving is left else ("d", "j")
+    names = [*"habcefg"[: rank - 2], *ends]
+    names[form.at] = "n"
+    inner = list("pqrs"[: len(form.inner)])
+    kept: list[int] = []
+    for axis in range(own - 2):
+        at = axis + rank - own
+        if fixed.shape[axis] != 1:
+            if at == form.at or fixed.shape[axis] != moving.shape[at]:
+                raise NoForm("a product with a parameter repeats one of the two along an axis")
+            kept.append(axis)
+    sizes = (*(fixed.shape[axis] for axis in kept), *fixed.shape[-2:])
+    constant = lowering.constant(fixed, (1, *sizes))
+    others = ["d", "j"] if moving is left else ["i", "d"]
+    theirs = ["n", *(names[axis + rank - own] for axis in kept), *others]
+    mine = ["n", *inner, *(name for i, name in enumerate(names) if i != form.at)]
+    after = [*names[:-2], names[-2], "j"] if moving is left else [*names[:-2], "i", names[-1]]
+    result = ["n", *inner, *(name for name in after if name != "n")]
+    branches, parts = ((value, constant), (mine, theirs)) if moving is left else ((constant, value), (theirs, mine))
+    pattern = f"{' '.join(parts[0])}, {' '.join(parts[1])} -> {' '.join(result)}"
+    lowering.add(call, "einsum", None, branches=branches, options={"pattern": pattern}, form=form)
+
+
+def _addmm(lowering: Lowering, call: TracedCall) -> None:
+    """`addmm(bias, x, weight)`, as the linear layers of GPT-2 have it."""
+    given = bound(call, "input mat1 mat2 beta=1 alpha=1")
+    if given["beta"] != 1 or given["alpha"] != 1:
+        raise NoForm("`addmm` with factors has no form in a spec")
+    result = call.results[0]
+    between = made(result.shape, result)
+    part = TracedCall(call.function, None, "", call.args, call.kwargs, call.place, [between])
+    product(lowering, part, given["mat1"], given["mat2"])
+    combined(lowering, call, "+", between, given["input"])
+
+
+def _einsum(lowering: Lowering, call: TracedCall) -> None:
+    equation: Any = call.args[0]
+    given: Any = call.args[1]
+    operands = cast("tuple[Traced, ...]", given if isinstance(given, tuple) else call.args[1:])
+    if not isinstance(equation, str) or "..." in equation:
+        raise NoForm("an einsum with `...` has no form yet")
+    left, _, right = equation.replace(" ", "").partition("->")
+    parts = left.split(",")
+    pairs = [*zip(parts, operands, strict=True)]
+    varying = next((part[0] for part, operand in pairs if operand.varies), None)
+    is_fixed = varying is None and not all(operand.shape[:1] == (1,) for operand in operands)
+    if is_fixed:  # of parameters alone, one for all examples
+        varying = next(letter for letter in "nabcdefghijklm" if letter not in left)
+        right = varying + right
+    batch = varying or parts[0][0]
+    values: list[Traced] = []
+    for i, operand in enumerate(operands):
+        if operand.varies:
+            values.append(lowering.taken(operand))
+            if not parts[i].startswith(batch):
+                raise NoForm(_FIRST)
+            continue
+        if parts[i].startswith(batch) and operand.shape[0] == 1:  # one for all examples
+            values.append(lowering.constant(operand, operand.shape))
+            continue
+        if batch in parts[i]:
+            raise NoForm(_FIRST)
+        parts[i] = batch + parts[i]
+        values.append(lowering.constant(operand, (1, *operand.shape)))
+    if not right.startswith(batch):
+        raise NoForm(_FIRST)
+    options = {"pattern": ", ".join(" ".join(part) for part in parts) + " -> " + " ".join(right)}
+    form = FIXED if is_fixed else Form()
+    lowering.add(call, "einsum", None, branches=tuple(values), options=options, form=form)
+
+
+_FIRST: Final = "the batch is not the first axis of each of its tensors"
+
+HANDLERS: Final[dict[str, Handler]] = {
+    **dict.fromkeys(("matmul", "bmm", "mm", "__matmul__"), _matmul),
+    "addmm": _addmm,
+    "einsum": _einsum,
+}

@@ -1,0 +1,72 @@
+"""Values that a program repeats along axes, or cuts into windows that overlap: `IndexSelect` in a spec."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import torch
+
+from netspec.capture.graph import Traced
+from netspec.capture.items import PlacedItem, made
+from netspec.capture.lowering.forms import Form, NoForm
+from netspec.capture.lowering.lifted import lift
+from netspec.capture.numbers.tables import told
+from netspec.capture.written import ExpressionText
+
+if TYPE_CHECKING:
+    from netspec.capture.lowering.lowering import Lowering
+
+_FEW: Final = 16
+"""Numbers that are typed rather than computed."""
+
+
+def repeated(lowering: Lowering, value: Traced) -> Traced:
+    """A value that was expanded along axes, with all its numbers: what reads it does not repeat by itself."""
+    source = lowering.expanded.pop(value)
+    for dim, (before, after) in enumerate(zip(source.shape, value.shape, strict=True)):
+        if before != after:
+            source = tiled(lowering, source, dim, after)
+    found = lowering.find(source)
+    lowering.same[value], lowering.forms[value] = found, lowering.forms[source]
+    return found
+
+
+def tiled(lowering: Lowering, value: Traced, dim: int, times: int) -> Traced:
+    """A value several times, one behind the other along an axis."""
+    size = value.shape[dim]
+    index: Any = told(torch.arange(size).repeat(times))
+    if size > 1 and size * times >= _FEW:
+        index = ExpressionText(f"[i for _ in range({times}) for i in range({size})]")
+    return chosen_along(lowering, value, dim, index, (size * times,))
+
+
+def windows(lowering: Lowering, value: Traced, dim: int, size: int, step: int) -> Traced:
+    """The windows of an axis, each of so many places, and so many places behind the one in front of it: two axes in the
+    place of one."""
+    count = (value.shape[dim] - size) // step + 1
+    index = torch.arange(count)[:, None] * step + torch.arange(size)
+    return chosen_along(lowering, value, dim, told(index), (count, size))
+
+
+def chosen_along(lowering: Lowering, source: Traced, dim: int, index: Any, sizes: tuple[int, ...]) -> Traced:
+    """The places of an axis that an index names.
+
+    Args:
+        lowering: what it is written in.
+        source: the value.
+        dim: which axis of the tensor.
+        index: the places, as they are written; None of too many.
+        sizes: the axes of the index.
+    """
+    value, form = lowering.anywhere(source)
+    axis = form.axis(dim, len(source.shape))
+    if axis is None:
+        raise NoForm("examples are chosen from the batch, or repeated")
+    if index is None:
+        raise NoForm("indices of values are too many to be written into a spec")
+    result = made((*source.shape[:dim], *sizes, *source.shape[dim + 1 :]), source)
+    lowering.items.append(PlacedItem("IndexSelect", value, (result,), {"dim": axis, "index": index}))
+    moved = (len(sizes) - 1) * (dim < form.at)
+    lowering.forms[result] = Form(form.at + moved, form.inner)
+    lift(lowering, [result])
+    return result

@@ -1,0 +1,145 @@
+"""Parameters and buffers that a program computes with, as layers of a spec that read nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from math import prod
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from netspec.capture.graph import Region, Traced, TracedCall
+from netspec.capture.items import PlacedItem
+from netspec.capture.lowering.lookups import only_reshapes
+from netspec.capture.numbers.sinusoids import sinusoids
+from netspec.capture.numbers.tables import told
+from netspec.capture.running.trace import OF_THE_SHAPE
+
+if TYPE_CHECKING:
+    from netspec.capture.lowering.lowering import Lowering
+
+
+def item_of(module: nn.Module, source: Traced, wanted: tuple[int, ...]) -> PlacedItem | None:
+    """The layer that gives a parameter, a buffer or numbers in this shape; None of too many numbers.
+
+    Args:
+        module: the whole module.
+        source: the value.
+        wanted: its shape without the batch.
+    """
+    if source.kind == "parameter":
+        arguments = {"shape": list(wanted)}
+        return PlacedItem("Parameter", None, arguments=arguments, keys={"weight": source.key}, path=source.key)
+    if source.tensor is None:
+        source.tensor = dict(module.named_buffers()).get(source.key)
+    if source.tensor is None:
+        return None
+    table = numbers_in(source, wanted)
+    sines = sinusoids(table, is_exact=True) if len(wanted) == 2 and table.dtype == torch.float32 else None
+    numbers = told(table) if sines is None else None
+    if sines is None and numbers is None:
+        return None
+    found = PlacedItem("Buffer", None, arguments={"value": numbers}, path=source.key)
+    found.numbers = table
+    if sines is not None:
+        found.word, found.arguments = "Sinusoids", sines
+    if source.kind == "buffer" and source.key in module.state_dict():
+        found.keys = {"value": source.key}
+    else:
+        found.arguments["persistent"] = False
+    if source.dtype != "float32":
+        found.arguments["dtype"] = source.dtype
+    return found
+
+
+def numbers_in(source: Traced, wanted: tuple[int, ...]) -> Tensor:
+    """The numbers of a value in a shape without the batch, of the first example where each has the same."""
+    numbers: Tensor = source.tensor.detach()
+    return (numbers if numbers.numel() == prod(wanted) else numbers[:1]).reshape(wanted)
+
+
+def is_repeated(numbers: Tensor | None) -> bool:
+    """Whether each example has the same numbers."""
+    return numbers is not None and bool((numbers == numbers[:1]).all())
+
+
+def noted(lowering: Lowering, call: TracedCall) -> bool:
+    """Note what is made of parameters and numbers alone, where that is a parameter in another shape, or numbers."""
+    result = call.results[0]
+    named = [value for value in call.reads() if value.kind == "buffer" or is_learned(lowering, value)]
+    if named and call.name not in OF_THE_SHAPE and _is_reshape(call, named):
+        source, _ = lowering.constants.get(named[0], (named[0], ()))
+        lowering.constants[result] = (source, result.shape)
+        return True
+    if call.name in OF_THE_SHAPE or not any(is_learned(lowering, value) for value in named):
+        for value, numbers in zip(call.results, call.constants, strict=False):
+            value.kind, value.tensor = "numbers", numbers
+        return True
+    return False
+
+
+def _is_reshape(call: TracedCall, named: Sequence[Traced]) -> bool:
+    """Whether a call gives all numbers of the one parameter or buffer that it reads, in another shape."""
+    result = call.results[0]
+    if not only_reshapes(call) or len(named) > 1 or result.dtype != named[0].dtype:
+        return False
+    return prod(result.shape) == prod(named[0].shape)
+
+
+def is_learned(lowering: Lowering, value: Traced) -> bool:
+    """Whether it is a parameter or a buffer that stays one, or made of some; another buffer is numbers."""
+    source, _ = lowering.constants.get(value, (value, ()))
+    if source.kind == "buffer":
+        return source.key in lowering.kept
+    if source.kind == "parameter" or source is not value:
+        return True
+    return value.kind == "made" and not value.varies
+
+
+class Homes:
+    """The places of modules that are no more than a parameter or numbers: one takes its place once it is read.
+
+    Args:
+        saved: the keys of the whole module.
+    """
+
+    def __init__(self, saved: Collection[str]) -> None:
+        self._saved = saved
+        self._waiting: dict[str, PlacedItem] = {}
+
+    def kept(self, region: Region) -> list[PlacedItem]:
+        """What keeps the place of a module in which nothing is written, if what it gives is a constant."""
+        if not region.outputs or any(value.varies for value in region.outputs):
+            return []
+        return [self._waiting.setdefault(region.path, PlacedItem("Identity", path=region.path))]
+
+    def waiting(self) -> dict[str, PlacedItem]:
+        """The places that are free."""
+        return dict(self._waiting)
+
+    def wait_again(self, places: dict[str, PlacedItem]) -> None:
+        """Free these places again, and no others."""
+        self._waiting = dict(places)
+        for item in places.values():
+            item.word, item.gives, item.arguments, item.keys = "Identity", (), {}, {}
+
+    def placed(self, item: PlacedItem, items: list[PlacedItem]) -> None:
+        """Put a parameter or numbers where their module stands, or at the end of these items."""
+        path, _, name = item.path.rpartition(".")
+        keys = [key for key in self._saved if path and key.startswith(f"{path}.")]
+        if keys == [item.path] and item.keys.get(name) == item.path:  # the module calls it as a spec does
+            item.path = path
+        home = self._waiting.pop(path, None)
+        if home is None:
+            items.append(item)
+        else:
+            home.word, home.gives, home.arguments, home.keys = item.word, item.gives, item.arguments, item.keys
+
+
+def settle(lowering: Lowering, items: list[PlacedItem]) -> None:
+    """Let nested lists give what parameters and numbers in them have become."""
+    for item in items:
+        if item.body is not None:
+            item.gives = tuple(lowering.flowing(value) or value for value in item.gives)
+            settle(lowering, item.body)

@@ -1,0 +1,1 @@
+"""Which modules are layers of a spec, and with which arguments."""

@@ -1,0 +1,1 @@
+"""What a program writes out and a spec has a word for, in the items."""

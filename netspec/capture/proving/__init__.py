@@ -1,0 +1,1 @@
+"""The proof that a spec is its module."""

@@ -1,0 +1,74 @@
+"""Programs that compute with 64 bits, whatever they ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from netspec.capture.running.users import passing
+
+_WIDER: Final = {torch.float32: torch.float64, torch.float16: torch.float64, torch.bfloat16: torch.float64}
+
+
+@contextmanager
+def in_64_bits(*, draws: bool = False) -> Generator[None]:
+    """Tensors that a program makes have 64 bits, too. Dropout does not draw, unless that is wanted."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        with _Wide(draws=draws):
+            yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def _widened(args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arguments of a function with 64 bits in the place of less."""
+    given = dict(kwargs or {})
+    if given.get("dtype") in _WIDER:
+        given["dtype"] = _WIDER[given["dtype"]]
+    return tuple(_WIDER.get(each, each) if isinstance(each, torch.dtype) else each for each in args), given
+
+
+class _Wide(TorchFunctionMode):
+    """Floats are made with 64 bits. Dropout scales by its share in place of drawing, unless that is wanted, so that two
+    models agree wherever their batches lie."""
+
+    def __init__(self, *, draws: bool) -> None:
+        super().__init__()
+        self._draws = draws
+
+    @passing
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        name = getattr(func, "__name__", "")
+        if name == "float":
+            return args[0].double()
+        args, given = _widened(args, kwargs)
+        if self._draws:
+            return func(*args, **given)
+        if name in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"):
+            found = dict(zip(("input", "p", "training"), args, strict=False)) | given
+            if not found.get("training", True):
+                return func(*args, **given)
+            return found["input"] * (1 - found.get("p", 0.5) / 2)
+        share, bias = 0.0, None
+        if name == "scaled_dot_product_attention":
+            share = given.get("dropout_p", args[4] if len(args) > 4 else 0.0)
+            args, given = args[:4], {**given, "dropout_p": 0.0}
+        elif name == "multi_head_attention_forward" and given.get("training", True):
+            share, bias = args[10], args[12]
+            args = (*args[:10], 0.0, *args[11:])
+        result = func(*args, **given)
+        if not share:
+            return result
+        scaled = 1 - share / 2
+        if not isinstance(result, tuple):
+            return result * scaled
+        unscaled = 0.0 if bias is None else bias * (1 - scaled)  # what is dropped stands in front of the last matrix
+        return (result[0] * scaled + unscaled, *result[1:])

@@ -1,0 +1,322 @@
+"""The proof that a spec is the module: random weights in both, and equal outputs and gradients."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from netspec.capture.items import PlacedItem
+from netspec.capture.modules.layers import dropped_share
+from netspec.capture.proving.precision import in_64_bits
+from netspec.capture.proving.unused import unkept
+from netspec.capture.running.copying import copied
+from netspec.capture.running.modes import set_mode
+from netspec.capture.running.trace import named_modules
+from netspec.capture.running.users import passing, users_own
+from netspec.capture.shaping.shape import identity
+from netspec.net import Net
+from netspec.torch.build import build
+
+CLOSE: Final = 1e-9
+"""The largest difference, as a share of the largest value, with 64 bits."""
+
+
+class Unproven(Exception):
+    """The spec and the module differ; the message says in what."""
+
+
+def placed(net: Net, leaves: Sequence[PlacedItem]) -> list[tuple[str, PlacedItem]]:
+    """The layers of a net by their paths, each with the item as which it was written."""
+    rows = [leaf for leaf in net.layers if not leaf.again]
+    seen: set[tuple[str, ...]] = set()
+    items: list[PlacedItem] = []
+    for item in leaves:
+        if item.keys and identity(item) in seen:
+            continue
+        seen.add(identity(item))
+        items.append(item)
+    if len(rows) != len(items):
+        raise Unproven(f"the spec has {len(rows)} layers, and {len(items)} were written")
+    for leaf, item in zip(rows, items, strict=True):
+        if leaf.type != item.word:
+            raise Unproven(f"`{leaf.type}` at {leaf.span.place} was written as `{item.word}`")
+    return [(leaf.path, item) for leaf, item in zip(rows, items, strict=True)]
+
+
+def key_map(net: Net, leaves: Sequence[PlacedItem]) -> dict[str, str]:
+    """For each key of the built net that of the module: layer by layer, in the order in which they were written."""
+    return {f"{path}.{name}": key for path, item in placed(net, leaves) for name, key in item.keys.items()}
+
+
+def fill(module: nn.Module, seed: int, left_out: Collection[str] = ()) -> None:
+    """Fill every parameter and buffer of floats but some with random numbers; variances are positive."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for key, tensor in module.state_dict().items():
+            if not tensor.is_floating_point() or key in left_out:
+                continue
+            drawn = torch.randn(tensor.shape, generator=generator, dtype=torch.float64)
+            fan = max(tensor[0].numel(), 1) if tensor.ndim > 1 else 4
+            values = 0.5 + drawn.abs() if key.endswith("running_var") else drawn / fan**0.5
+            if tensor.ndim == 1 and key.endswith("weight"):
+                values = 1 + drawn / 4
+            tensor.copy_(values)
+
+
+class WideNumbers(NamedTuple):
+    """Numbers that a module computes of nothing that is saved or given, with 64 bits: with 32 they are rounded."""
+
+    buffers: Mapping[str, Tensor]
+    """Of the buffers of the built net that hold such numbers, by name."""
+    tables: Sequence[WideTable]
+    """What the spec computes by itself, of which the module may keep a buffer."""
+
+
+class WideTable(NamedTuple):
+    """Numbers with 64 bits."""
+
+    numbers: Tensor
+    apart: float
+    """How far those of a module with 32 bits may be from them, as a share of the largest."""
+
+
+class EqualityProof:
+    """A module and the net that is to be the same, with the same random weights, in 64 bits.
+
+    Raises:
+        Unproven: the weights of the one do not fit the other.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        net: Net,
+        keys: Mapping[str, str],
+        seed: int,
+        left_out: Collection[str] = (),
+        order: Sequence[int] = (),
+        wide: WideNumbers | None = None,
+    ) -> None:
+        self.left_out = left_out
+        self.order = order
+        """Which of the module's outputs in training mode are those of the spec; all of them if it is empty."""
+        self.keys = keys
+        self.seed = seed
+        self.theirs = copied(module).double()
+        _draw_alike(self.theirs)
+        self.ours = build(net, check_memory=False).double()
+        self.unkept = unkept(self.theirs, keys.values(), left_out)
+        self.trained_by_spec, self.trained_by_module = self._trained()
+        """The keys in the module of the parameters that the spec alone trains, and those that the module alone does."""
+        fill(self.theirs, seed, left_out)
+        state = self.theirs.state_dict()
+        shapes = {key: value.shape for key, value in self.ours.state_dict().items()}
+        self.ours.load_state_dict({own: state[key].reshape(shapes[own]) for own, key in keys.items()})
+        if wide is not None:
+            self._place(wide)
+
+    def _place(self, wide: WideNumbers) -> None:
+        """Give numbers that are computed with 32 bits on the one side, and with 64 on the other, to both with 64."""
+        ours = dict(self.ours.named_buffers())
+        for name, numbers in wide.buffers.items():
+            ours[name].copy_(_refined(ours[name], WideTable(numbers, ROUNDED)))
+        for part, name, tensor in kept_numbers(self.theirs, self.left_out) if wide.tables else ():
+            for table in wide.tables:
+                tensor = _refined(tensor, table)
+            setattr(part, name, tensor)
+
+    def _trained(self) -> tuple[list[str], list[str]]:
+        """What only one of the two trains."""
+        set_mode(self.theirs, training=True)
+        theirs = {key for key, value in _parameters(self.theirs) if value.requires_grad}
+        ours = {self.keys[key] for key, value in _parameters(self.ours) if value.requires_grad}
+        return sorted(ours - theirs), sorted(theirs - ours - self.unkept.unused - self.unkept.tied.keys())
+
+    def check(self, inputs: Sequence[Tensor], *, training: bool) -> float:
+        """The largest difference of outputs and gradients, as a share of the largest value.
+
+        Raises:
+            Unproven: it is more than `CLOSE`.
+        """
+        theirs = self._run(self.theirs, inputs, training, self.order if training else ())
+        ours = self._run(self.ours, inputs, training)
+        if len(theirs.outputs) != len(ours.outputs):
+            raise Unproven(f"the module gives {len(theirs.outputs)} tensors, the spec {len(ours.outputs)}")
+        worst = 0.0
+        for i, (a, b) in enumerate(zip(theirs.outputs, ours.outputs, strict=True)):
+            worst = max(worst, _close(a, b, f"output {i + 1}"))
+        for a, b in zip(theirs.inputs, ours.inputs, strict=True):
+            if (a is None) is not (b is None):
+                raise Unproven(_NO_GRADIENT if a is None else "the input has a gradient in the module alone")
+            if a is not None and b is not None:
+                worst = max(worst, _close(a, b, "the gradient of the input"))
+        scale = max((_largest(gradient) for gradient in theirs.weights.values()), default=0.0)
+        buffers = {key for key, _ in self.theirs.named_buffers()}
+        for own, gradient in ours.weights.items():
+            if self.keys[own] in buffers:  # a parameter that does not train has the numbers of a buffer
+                continue
+            other = theirs.weights.get(self.keys[own])
+            if other is None:
+                raise Unproven(f"`{self.keys[own]}` has a gradient in the spec alone")
+            told = f"the gradient of `{self.keys[own]}`"
+            worst = max(worst, _close(other.reshape(gradient.shape), gradient, told, scale))
+        alone = sorted(set(theirs.weights) - {self.keys[own] for own in ours.weights} - self.unkept.tied.keys())
+        if alone:
+            raise Unproven(f"`{alone[0]}` has a gradient in the module alone")
+        return max(worst, self._buffers())
+
+    def _buffers(self) -> float:
+        """The largest difference of the statistics that both keep."""
+        theirs = dict(self.theirs.named_buffers())
+        pairs = ((self.keys[own], value) for own, value in self.ours.named_buffers() if own in self.keys)
+        return max((_close(theirs[key].reshape(b.shape), b, f"`{key}`") for key, b in pairs), default=0.0)
+
+    def _run(self, model: nn.Module, inputs: Sequence[Tensor], training: bool, order: Sequence[int] = ()) -> _RunResult:
+        set_mode(model, training=training)
+        for parameter in model.parameters():  # all gradients are compared, also of what does not train
+            parameter.requires_grad_(parameter.is_floating_point())
+        model.zero_grad(set_to_none=True)
+        torch.default_generator.manual_seed(self.seed)
+        given = [x.double().requires_grad_() if x.is_floating_point() else x for x in (one.clone() for one in inputs)]
+        with in_64_bits():
+            outputs = tensors_of(_ran(model, given))
+        if sorted(order) == list(range(len(outputs))):
+            outputs = [outputs[i] for i in order]
+        score = _score(outputs, self.seed)
+        if score.requires_grad:
+            torch.autograd.backward(score)
+        weights = {key: p.grad.to_dense() for key, p in _parameters(model) if p.grad is not None}
+        return _RunResult([output.detach() for output in outputs], [x.grad for x in given if x.requires_grad], weights)
+
+
+def kept_numbers(module: nn.Module, left_out: Collection[str]) -> Iterator[tuple[nn.Module, str, Tensor]]:
+    """The floats that a module computes as it is made, and keeps: buffers that are not saved, or that a spec leaves
+    out, and tensors that are plain attributes; each with the part that has it, and its name."""
+    saved = module.state_dict().keys() - set(left_out)
+    for path, part in named_modules(module).items():
+        for name, value in (*part.named_buffers(recurse=False), *list(vars(part).items())):
+            is_kept = isinstance(value, Tensor) and f"{path}.{name}".strip(".") not in saved
+            if is_kept and value.is_floating_point() and not value.requires_grad:
+                yield part, name, value
+
+
+def _refined(tensor: Tensor, table: WideTable) -> Tensor:
+    """Numbers with 64 bits in the place of those of a tensor, if it has them with 32; else the tensor."""
+    if tensor.numel() == table.numbers.numel():
+        numbers, apart = table.numbers.double().reshape(tensor.shape), table.apart
+        if torch.allclose(tensor.double(), numbers, rtol=apart, atol=apart * max(_largest(numbers), 1e-300)):
+            return numbers
+    return tensor
+
+
+ROUNDED: Final = 2.0**-18
+"""How far numbers that were computed with 32 bits may be from those of 64, as a share of the largest."""
+
+
+@passing
+def _ran(model: nn.Module, given: Sequence[Tensor]) -> Any:
+    sizes = " and ".join(" x ".join(map(str, x.shape)) for x in given)
+    with users_own(f"the module, on an input of {sizes} with the batch,"):
+        return model(*given)
+
+
+_NO_GRADIENT: Final = (
+    "the module gives no gradient to its input, as under `torch.no_grad`, which no spec says: without that, and with "
+    "`requires_grad_(False)` on what is not to train, the spec has `freeze: true`"
+)
+
+
+class _RunResult(NamedTuple):
+    """What a run gave."""
+
+    outputs: list[Tensor]
+    inputs: list[Tensor | None]
+    """The gradients of the inputs; None of one that nothing was computed of with gradients."""
+    weights: dict[str, Tensor]
+    """Those of the parameters."""
+
+
+def _parameters(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    """The parameters under each of their keys."""
+    return model.named_parameters(remove_duplicate=False)
+
+
+def _draw_alike(model: nn.Module) -> None:
+    """Let what drops whole examples draw as torchvision does, whatever numbers it draws by itself."""
+    for part in model.modules():
+        share = dropped_share(part)
+        if share is not None:
+            part.forward = _dropping(part, share)
+
+
+def _dropping(part: nn.Module, share: float) -> Callable[[Tensor], Tensor]:
+    from torchvision.ops import stochastic_depth  # pyright: ignore[reportMissingTypeStubs]  # it has none
+
+    return lambda x: stochastic_depth(x, share, "row", part.training)
+
+
+def tensors_of(tree: Any) -> list[Tensor]:
+    """The tensors in nested tuples and mappings."""
+    if isinstance(tree, Tensor):
+        return [tree]
+    if isinstance(tree, dict):
+        tree = list(tree.values())  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # any outputs
+    if isinstance(tree, (tuple, list)):
+        return [tensor for item in tree for tensor in tensors_of(item)]  # pyright: ignore[reportUnknownVariableType]  # as above
+    return []
+
+
+def _score(outputs: Sequence[Tensor], seed: int) -> Tensor:
+    """A number that depends on each value of the outputs."""
+    generator = torch.Generator().manual_seed(seed + 1)
+    total = torch.zeros((), dtype=torch.float64)
+    for output in outputs:
+        if output.is_floating_point():
+            total = total + (output * torch.randn(output.shape, generator=generator, dtype=torch.float64)).sum()
+    return total
+
+
+def _largest(tensor: Tensor) -> float:
+    """The largest absolute value, in one pass and without a copy; not finite where one of them is not."""
+    if not tensor.numel():
+        return 0.0
+    return float(torch.linalg.vector_norm(tensor.double(), math.inf))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]  # torch's
+
+
+def _close(a: Tensor, b: Tensor, what: str, scale: float = 0.0) -> float:
+    if a.shape != b.shape:
+        raise Unproven(f"{what} is {tuple(a.shape)} in the module and {tuple(b.shape)} in the spec")
+    if a.numel() == 0:
+        return 0.0
+    own = _largest(a)
+    if not math.isfinite(own):
+        raise Unproven(f"{what} of the module is not finite with random weights")
+    difference = _largest(a.double() - b.double()) / max(own, scale, 1e-300)
+    if not difference <= CLOSE:
+        raise Unproven(f"{what} differs by {difference:.1e} of its largest value")
+    return difference
+
+
+def share_apart(ours: Tensor, theirs: Tensor, least: float) -> float:
+    """The largest difference of two tensors of one shape, as a share of their largest finite value.
+
+    What is not finite has to stand in both in the same place: if it does not, they are infinitely far apart.
+
+    Args:
+        ours: the one.
+        theirs: the other, whose largest value counts.
+        least: what counts in its place where it is smaller.
+    """
+    ours, theirs = ours.double(), theirs.double()
+    finite = torch.isfinite(theirs)
+    if not torch.allclose(ours[~finite], theirs[~finite], rtol=0.0, atol=0.0, equal_nan=True):
+        return math.inf
+    own, other = ours[finite], theirs[finite]
+    if not own.numel():
+        return 0.0
+    found = _largest(own - other)
+    return found / max(_largest(other), least) if math.isfinite(found) else math.inf

@@ -1,0 +1,1 @@
+"""Running a module: what it did, in which modes, and what a user's program did wrong."""

@@ -1,0 +1,163 @@
+"""What a user names on the command line: `package.module:factory`, or `file.py:factory`."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.lazy import LazyModuleMixin
+
+from netspec.capture.running.prepared import check_followed
+from netspec.capture.running.sources import ModuleSource, check_there, imported
+from netspec.capture.running.trace import named_modules
+from netspec.capture.running.users import passing, users_own
+from netspec.diagnostics import UsageError, did_you_mean
+
+
+def module_from(source: ModuleSource) -> nn.Module:
+    """The module that `package.module:factory` makes, `package.module:factory('name', classes=10)`, or
+    `package.module:object`. It is imported as a program in this directory would.
+
+    Raises:
+        UsageError: there is none.
+        NotCaptured: the program itself fails.
+    """
+    check_there(source)
+    text = f"{source.home}:{source.rest}"
+    try:
+        call = ast.parse(source.rest, mode="eval").body
+    except (SyntaxError, ValueError):
+        raise UsageError(
+            f"`{source.rest}` in `{text}` names nothing: for example `torchvision.models:resnet18`"
+        ) from None
+    arguments: tuple[Any, ...] = ()
+    named: dict[str, Any] = {}
+    rest = source.rest
+    if isinstance(call, ast.Call):
+        try:
+            arguments = tuple(ast.literal_eval(each) for each in call.args)
+            named = {each.arg or "": ast.literal_eval(each.value) for each in call.keywords}
+        except ValueError:
+            raise UsageError(f"the arguments in `{text}` are no numbers, texts or lists of them") from None
+        rest = ast.unparse(call.func)
+    found = _named(source, rest)
+    if not isinstance(found, nn.Module) or isinstance(call, ast.Call):
+        if not callable(found):
+            raise UsageError(f"`{text}` is of the type `{type(found).__name__}`: neither a module nor what makes one")
+        found = _made(found, arguments, named, f"{source.home}:{rest}")
+    if not isinstance(found, nn.Module):
+        raise UsageError(f"`{text}` gives a `{type(found).__name__}`, and no module of torch's")
+    check_followed(found)
+    return found
+
+
+passing(imported)
+
+
+@passing
+def _made(factory: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any], text: str) -> Any:
+    """What a factory makes."""
+    with users_own(f"`{text}`"):
+        try:
+            return factory(*arguments, **named)
+        except TypeError as error:
+            if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+                raise  # in the program, and not by the call
+            rest = text.rpartition(":")[2]
+            raise UsageError(
+                f"`{rest}` cannot be called so: {error}; it is `{rest}{_signature(factory)}`, and arguments are "
+                f"written behind it, as in \"{text}('name', 10)\""
+            ) from None
+
+
+def _signature(factory: Callable[..., Any]) -> str:
+    try:
+        return str(inspect.signature(factory))
+    except (TypeError, ValueError):  # made by C++
+        return "(…)"
+
+
+@passing
+def _named(source: ModuleSource, path: str) -> Any:
+    with users_own(f"the import of `{source.home}`"):
+        try:
+            found = imported(source)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{source.home}.".startswith(f"{error.name}."):
+                raise  # one that the program imports
+            raise UsageError(f"cannot import `{source.home}`: there is no module `{error.name}`") from None
+    for name in path.split("."):
+        if not hasattr(found, name):
+            names = [other for other in dir(found) if not other.startswith("_")]
+            near = did_you_mean(name, names)
+            raise UsageError(f"`{source.home}` has no `{name}`" + (f"; there is `{near}`" if near else ""))
+        found = getattr(found, name)
+    return found
+
+
+_DTYPES: Final = {"float32": torch.float32, "int64": torch.int64, "bool": torch.bool}
+
+
+class ExampleInput(NamedTuple):
+    """Arguments for a module."""
+
+    tensors: list[Tensor]
+    guess: str = ""
+    """Which they are and why, where nobody said them."""
+
+
+def example(module: nn.Module, inputs: Sequence[str]) -> ExampleInput:
+    """Arguments for a module: of these sizes, `3,224,224` or `16,int64`, or what its first layer takes.
+
+    Raises:
+        UsageError: a size is no number, or nothing says what the module takes.
+    """
+    if inputs:
+        return ExampleInput([_one(text, module) for text in inputs])
+    for path, part in named_modules(module).items():
+        text = _taken(part)
+        if text is not None:
+            layer = f"`{type(part).__name__}` at `{path}`" if path else f"`{type(part).__name__}`"
+            return ExampleInput([_one(text, module)], f"it ran on an input of {text}, which {layer} takes")
+        if any(True for _ in part.parameters(recurse=False)):
+            break
+    raise UsageError("nothing says what the module takes: `--input 3,224,224` does, or `--input 16,int64` for integers")
+
+
+def _taken(part: nn.Module) -> str | None:
+    """What a layer takes, as it is typed."""
+    if isinstance(part, LazyModuleMixin):
+        return None
+    match part:
+        case nn.Conv1d():
+            return f"{part.in_channels},128"
+        case nn.Conv2d():
+            return f"{part.in_channels},224,224"
+        case nn.Linear():
+            return f"{part.in_features}"
+        case nn.Embedding():
+            return "16,int64"
+        case nn.LSTM() | nn.GRU() | nn.RNN():
+            return f"16,{part.input_size}"
+        case _:
+            return None
+
+
+def _one(text: str, module: nn.Module) -> Tensor:
+    *sizes, last = text.replace(" ", "").split(",")
+    dtype = _DTYPES.get(last)
+    if dtype is None:
+        sizes = [*sizes, last]
+    if not all(size.isdecimal() and int(size) > 0 for size in sizes):
+        raise UsageError(f"`--input {text}`: sizes of one example, without the batch, as in `3,224,224` or `16,int64`")
+    shape = (2, *map(int, sizes))
+    if dtype == torch.bool:
+        return torch.zeros(shape, dtype=dtype)
+    if dtype == torch.int64:
+        tables = [part.num_embeddings for part in module.modules() if isinstance(part, nn.Embedding)]
+        return torch.randint(0, min(tables, default=2), shape)
+    return torch.randn(shape)

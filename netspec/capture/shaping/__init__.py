@@ -1,0 +1,1 @@
+"""Names and numbers of items, blocks and loops."""

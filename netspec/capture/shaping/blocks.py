@@ -1,0 +1,390 @@
+"""Equal parts of a network become blocks: what differs between them are parameters."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+
+from netspec.capture.graph import Traced
+from netspec.capture.items import BRANCH, PlacedItem, all_of, leaves_of
+from netspec.capture.modules.offered import is_known, layer_class
+from netspec.capture.shaping.formulas import Columns, formulas
+from netspec.capture.written import ExpressionText
+from netspec.emit.naming import FreeNames
+from netspec.language.reserved import RESERVED, reserved
+
+Where = tuple[PlacedItem, str, int | None]
+"""A number in a block: its item, the argument, and its place in a list of them."""
+
+_FEWEST: Final = 2
+"""Items of a part that is worth a block."""
+
+
+class _Other(Exception):
+    """Two parts are not the same."""
+
+
+@dataclass(eq=False)
+class BlockFound:
+    """A part that occurs several times, as it is first met with all that may be in it."""
+
+    class_name: str
+    item: PlacedItem
+    numbers: dict[Where, list[Any]] = field(default_factory=dict[Where, list[Any]])
+    """For each number its value in each occurrence; `MISSING` where its item is not there."""
+    there: dict[PlacedItem, list[bool]] = field(default_factory=dict[PlacedItem, list[bool]])
+    """For items that are not in each occurrence, in which they are."""
+    gone: list[set[PlacedItem]] = field(default_factory=list[set[PlacedItem]])
+    """For each occurrence the items that it has not, with all in them."""
+    environments: list[dict[Traced, Traced]] = field(default_factory=list[dict[Traced, Traced]])
+    """For each value of the block that of each occurrence."""
+    occurrences: list[PlacedItem] = field(default_factory=list[PlacedItem])
+    values: list[Traced] = field(default_factory=list[Traced])
+    """The values that it reads from outside, beside that which flows in."""
+    name: str = ""
+    parameters: list[str] = field(default_factory=list[str])
+
+    @property
+    def given(self) -> list[str]:
+        """The names of its values and parameters."""
+        return [*(f"v{i}" if i else "v" for i in range(len(self.values))), *self.parameters]
+
+
+class _Missing:
+    """No value: the item of the number is not there."""
+
+
+MISSING: Final = _Missing()
+
+
+def with_blocks(items: list[PlacedItem], taken: Sequence[str] = ()) -> list[BlockFound]:
+    """Find the parts that occur several times, and turn each into a call of a block. The innermost are found first, so
+    that blocks are made of blocks."""
+    by_class: defaultdict[str, list[PlacedItem]] = defaultdict(list)
+    for item in _parts(items):
+        if (
+            item.class_name
+            and item.class_name not in ("Sequential", "ModuleList")
+            and sum(1 for _ in leaves_of(item.body or [])) >= _FEWEST
+            and (len(item.gives) == 1 or item.name)
+        ):
+            by_class[item.class_name].append(item)
+    free = FreeNames(taken)
+    found: list[BlockFound] = []
+    for name, parts in sorted(by_class.items(), key=lambda pair: max(map(_height, pair[1]))):
+        blocks: list[BlockFound] = []
+        for part in sorted(parts, key=lambda part: -_size(part)):  # with all that may be in it first
+            if not any(_joins(block, part) for block in blocks):
+                block = BlockFound(name, part)
+                if _joins(block, part):
+                    blocks.append(block)
+        order = {id(part): i for i, part in enumerate(parts)}
+        for block in sorted(blocks, key=lambda block: min(order[id(part)] for part in block.occurrences)):
+            if len(block.occurrences) > 1:
+                block.name = free(_snake(name))
+                _parametrised(block)
+                found.append(block)
+    return found
+
+
+def _parts(items: Sequence[PlacedItem]) -> Iterator[PlacedItem]:
+    for item in items:
+        if item.body is not None:
+            yield from _parts(item.body)
+            yield item
+
+
+def _height(item: PlacedItem) -> int:
+    return 0 if item.body is None else 1 + max(map(_height, item.body), default=0)
+
+
+def _size(item: PlacedItem) -> int:
+    return 1 + sum(map(_size, item.body or ()))
+
+
+def _snake(name: str) -> str:
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower().strip("_")
+    return words if reserved(words) is None and words not in RESERVED else f"{words}_block"
+
+
+# ---- whether two parts are the same
+
+
+def _joins(block: BlockFound, part: PlacedItem) -> bool:
+    """Note a part as an occurrence of a block, if it is one."""
+    matching = _Matching(block, part)
+    try:
+        matching.run()
+    except _Other:
+        return False
+    matching.keep()
+    return True
+
+
+class _Matching:
+    """Goes through a block and a part side by side."""
+
+    def __init__(self, block: BlockFound, part: PlacedItem) -> None:
+        self.block = block
+        self.part = part
+        self.environment: dict[Traced, Traced] = {}
+        self.numbers: dict[Where, Any] = {}
+        self.missing: list[PlacedItem] = []
+        self.outside: list[Traced] = []
+
+    def run(self) -> None:
+        """Match the two.
+
+        Raises:
+            _Other: they are not the same.
+        """
+        mine, theirs = self.block.item, self.part
+        if len(mine.gives) != len(theirs.gives) or (mine.takes is None) != (theirs.takes is None):
+            raise _Other
+        if mine.takes is not None and theirs.takes is not None:
+            self.environment[mine.takes] = theirs.takes
+        self._lists(mine.body or [], theirs.body or [])
+        for a, b in zip(mine.gives, theirs.gives, strict=True):
+            if self.environment.get(a) is not b or a is mine.takes:
+                raise _Other
+        if self.block.occurrences and len(self.outside) != len(self.block.values):
+            raise _Other
+
+    def keep(self) -> None:
+        """Write down what was found."""
+        block, count, gone = self.block, len(self.block.occurrences), self._gone()
+        for where, value in self.numbers.items():
+            if where not in block.numbers:  # the others have the default, or not the item
+                block.numbers[where] = [MISSING if where[0] in there else _default(where) for there in block.gone]
+            block.numbers[where].append(value)
+        for where, values in block.numbers.items():
+            if len(values) == count:
+                values.append(MISSING if where[0] in gone else _default(where))
+        block.gone.append(gone)
+        for item in self.missing:
+            block.there.setdefault(item, [True] * count)
+        for item, flags in block.there.items():
+            flags.append(item not in self.missing)
+        if not block.occurrences:
+            block.values = self.outside
+        block.environments.append(self.environment)
+        block.occurrences.append(self.part)
+
+    def _gone(self) -> set[PlacedItem]:
+        return set(all_of(self.missing))
+
+    def _lists(self, mine: Sequence[PlacedItem], theirs: Sequence[PlacedItem]) -> None:
+        rest = list(theirs)
+        last: Traced | None = None
+        for item in mine:
+            if rest and self._alike(item, rest[0]) and self._tried(item, rest[0]):
+                rest.pop(0)
+            else:
+                if item.word == BRANCH:
+                    raise _Other
+                passed = item.takes if item.word != "add" else last if last in item.branches else None
+                if len(item.gives) != 1 or passed is None or passed not in self.environment:
+                    raise _Other
+                self.missing.append(item)
+                self.environment[item.gives[0]] = self.environment[passed]
+            last = item.gives[0] if item.gives else last
+        if rest:
+            raise _Other
+
+    def _tried(self, mine: PlacedItem, theirs: PlacedItem) -> bool:
+        """Match two items; as if nothing had been tried, where they are not the same."""
+        before = dict(self.environment), dict(self.numbers), list(self.missing), list(self.outside)
+        try:
+            self._items(mine, theirs)
+        except _Other:
+            self.environment, self.numbers, self.missing, self.outside = before
+            return False
+        return True
+
+    def _alike(self, a: PlacedItem, b: PlacedItem) -> bool:
+        return (
+            (_unit(a), a.name, a.shared, a.is_inline, len(a.gives), a.body is None)
+            == (_unit(b), b.name, b.shared, b.is_inline, len(b.gives), b.body is None)
+            and (a.call is None) == (b.call is None)
+            and a.reads.keys() == b.reads.keys()
+            and len(a.branches) == len(b.branches)
+            and len(a.terms) == len(b.terms)
+            and a.keys.keys() == b.keys.keys()
+        )
+
+    def _items(self, mine: PlacedItem, theirs: PlacedItem) -> None:
+        if (mine.takes is None) != (theirs.takes is None):
+            raise _Other
+        if mine.takes is not None and theirs.takes is not None:
+            if mine.word == BRANCH:  # what it is given, its combinator may have made: slices, or a part
+                self.environment.setdefault(mine.takes, theirs.takes)
+            self._same(mine.takes, theirs.takes)
+        for a, b in zip(mine.values(), theirs.values(), strict=True):
+            self._same(a, b)
+        if [t for t in mine.terms if not isinstance(t, Traced)] != [
+            t for t in theirs.terms if not isinstance(t, Traced)
+        ]:
+            raise _Other
+        plain = ({k: v for k, v in item.options.items() if not isinstance(v, Traced)} for item in (mine, theirs))
+        if next(plain) != next(plain):
+            raise _Other
+        if mine.call is not None and theirs.call is not None:
+            if len(mine.call) != len(theirs.call):
+                raise _Other
+            for at, (a, b) in enumerate(zip(mine.call, theirs.call, strict=True)):
+                if isinstance(a, Traced) or isinstance(b, Traced):
+                    self._same(a, b)
+                else:
+                    self._number((mine, "", at), a, b)
+        elif mine.body is not None:
+            self._lists(mine.body, theirs.body or [])
+        else:
+            if _unit(mine) == _UNIT:
+                self.numbers[mine, "act", None] = theirs.word
+            self._arguments(mine, theirs)
+        for a, b in zip(mine.gives, theirs.gives, strict=True):
+            if a not in self.environment:
+                self.environment[a] = b
+            elif self.environment[a] is not b:
+                raise _Other
+
+    def _same(self, mine: Any, theirs: Any) -> None:
+        if not isinstance(mine, Traced) or not isinstance(theirs, Traced):
+            raise _Other
+        if mine not in self.environment:
+            self.environment[mine] = theirs
+            self.outside.append(mine)
+        elif self.environment[mine] is not theirs:
+            raise _Other
+
+    def _arguments(self, mine: PlacedItem, theirs: PlacedItem) -> None:
+        for name in dict.fromkeys((*mine.arguments, *theirs.arguments)):
+            a = mine.arguments.get(name, _default((mine, name, None)))
+            b = theirs.arguments.get(name, _default((mine, name, None)))
+            if isinstance(a, list) and isinstance(b, list) and len(cast("list[Any]", a)) == len(cast("list[Any]", b)):
+                for at, (x, y) in enumerate(zip(cast("list[Any]", a), cast("list[Any]", b), strict=True)):
+                    self._number((mine, name, at), x, y)
+            else:
+                self._number((mine, name, None), a, b)
+
+    def _number(self, where: Where, mine: Any, theirs: Any) -> None:
+        known = mine == theirs and type(mine) is type(theirs)
+        units = all(isinstance(value, str) and value in _UNITS for value in (mine, theirs))
+        if not known and not units and not all(isinstance(value, (int, float)) for value in (mine, theirs)):
+            raise _Other
+        if not known and isinstance(mine, bool) is not isinstance(theirs, bool):
+            raise _Other
+        self.numbers[where] = theirs
+
+
+_UNIT: Final = "(activation)"
+_UNITS: Final = frozenset(
+    ("ReLU", "ReLU6", "SiLU", "GELU", "Mish", "Sigmoid", "Tanh", "Hardswish", "Hardsigmoid", "SELU", "Softsign")
+)
+
+
+def _unit(item: PlacedItem) -> str:
+    """The word of an item; one for all activations without arguments, which may be a parameter."""
+    return _UNIT if item.word in _UNITS and not item.arguments else item.word
+
+
+def _default(where: Where) -> Any:
+    """The default of an argument of a layer."""
+    item, name, at = where
+    if not is_known(item.word) or at is not None:
+        return MISSING
+    found = layer_class(item.word).model_fields.get(name)
+    return MISSING if found is None or found.is_required() else found.default
+
+
+# ---- parameters
+
+
+def _parametrised(block: BlockFound) -> None:
+    """Turn what differs into parameters, and each occurrence into a call with its values."""
+    places = {where: values for where, values in block.numbers.items() if _varies(values)}
+    columns = Columns(
+        places,
+        {where: [_channels(where[0], env) for env in block.environments] for where in places},
+        {where: _plain_name(where[1], where[0], where[2]) for where in places},
+        {where: where[0] for where in places},
+        {item: _flag_name(item) for item in block.there},
+        MISSING,
+    )
+    channels = {item: [_channels(item, env) for env in block.environments] for item in block.there}
+    solved = formulas(columns, block.there, channels)
+    for where, text in solved.texts.items():
+        _put(where, ExpressionText(text))
+    for where, values in block.numbers.items():  # what is equal wherever its item is there may be a parameter's
+        item, name, at = where
+        given = solved.parameters.get(_plain_name(name, item, at))
+        if where in places or given is None or MISSING not in values or name not in item.arguments:
+            continue
+        if all(a is MISSING or (type(a) is type(b) and a == b) for a, b in zip(values, given, strict=True)):
+            _put(where, ExpressionText(_plain_name(name, item, at)))
+    for item, text in solved.conditions.items():
+        item.when = text
+    block.parameters = list(solved.parameters)
+    for number, (part, env) in enumerate(zip(block.occurrences, block.environments, strict=True)):
+        part.word = block.name
+        part.given = block.given
+        part.call = [
+            *(env[value] for value in block.values),
+            *(column[number] for column in solved.parameters.values()),
+        ]
+
+
+def _flag_name(item: PlacedItem) -> str:
+    """What a parameter is called that says whether an item is there."""
+    if item.word in _UNITS:
+        return "act"
+    if item.word == "add":
+        return "skip"
+    return f"has_{item.name or re.sub(r'(?<=[a-z0-9])(?=[A-Z])', '_', item.word).lower()}"
+
+
+def _varies(values: Sequence[Any]) -> bool:
+    known = [value for value in values if value is not MISSING]
+    return any(value != known[0] for value in known)
+
+
+def _put(where: Where, text: ExpressionText) -> None:
+    item, name, at = where
+    if name == "act":
+        item.template = f"${text}"
+        return
+    if name == "":
+        assert item.call is not None
+        assert at is not None
+        item.call[at] = text
+    elif at is None:
+        item.arguments[name] = text
+    else:
+        numbers = list(item.arguments[name])
+        numbers[at] = text
+        item.arguments[name] = numbers
+
+
+def _channels(item: PlacedItem, env: dict[Traced, Traced]) -> tuple[int, int] | None:
+    """`in_channels` and `in_features` where an item stands, in one occurrence."""
+    if item.takes is None or item.takes not in env:
+        return None
+    shape = env[item.takes].shape
+    return (shape[1], shape[-1]) if len(shape) > 1 else None
+
+
+_SHORT: Final = {
+    "out_channels": "out", "out_features": "out", "kernel_size": "kernel", "num_heads": "heads", "shape": "size",
+    "normalized_shape": "size", "unflattened_size": "size", "p": "drop", "": "n",
+}  # fmt: skip
+
+
+def _plain_name(name: str, item: PlacedItem, at: int | None) -> str:
+    """What a parameter is called that gives this argument."""
+    if name == "" and at is not None and at < len(item.given):
+        name = item.given[at]
+    short = _SHORT.get(name, name)
+    return short if reserved(short) is None else f"{short}_{item.word.lower()}"

@@ -93,3 +93,13 @@ def test_a_property_that_has_no_form_is_named() -> None:
         return self.a(x).data
 
     assert "`data` has no form in a spec" in refusal(around(reads, nn.Linear(4, 4)), (4,))
+
+
+def _for_two_examples(self: Any, x: Tensor) -> Tensor:
+    return self.a(x).reshape(2, 2, 2)
+
+
+def test_a_size_of_the_batch_in_the_program_is_told_as_that() -> None:
+    told = refusal(around(_for_two_examples, nn.Linear(4, 4)), (4,))
+    assert "on an input of 3 x 4 with the batch, fails: RuntimeError" in told
+    assert "on a batch of 2 it ran: the program has that number in it" in told

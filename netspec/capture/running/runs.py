@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
+from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +20,16 @@ def run(module: nn.Module, example: Sequence[Tensor], batch: int, *, training: b
     """One run of a module on random examples, of a batch of this size."""
     inputs = all_resized(example, batch)
     names = input_names(module, len(inputs))
-    return traced(module, list(zip(names, inputs, strict=True)), is_layer, training=training)
+    given, advice = list(zip(names, inputs, strict=True)), _OF_SIZES if batch == _FIRST else _OF_THE_BATCH
+    return traced(module, given, is_layer, training=training, advice=advice)
+
+
+_FIRST: Final = 2
+"""The batch on which a module runs first."""
+_OF_SIZES: Final = "`--input` says another input, once for each argument"
+_OF_THE_BATCH: Final = (
+    f"on a batch of {_FIRST} it ran: the program has that number in it, where `x.shape[0]`, or -1, is right for all"
+)
 
 
 def input_names(module: nn.Module, count: int) -> list[str]:

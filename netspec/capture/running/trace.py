@@ -36,7 +36,12 @@ _DTYPES: Final = {torch.int64: "int64", torch.bool: "bool"}
 
 @passing
 def traced(
-    module: nn.Module, inputs: Sequence[tuple[str, Tensor]], is_layer: Callable[[nn.Module], bool], *, training: bool
+    module: nn.Module,
+    inputs: Sequence[tuple[str, Tensor]],
+    is_layer: Callable[[nn.Module], bool],
+    *,
+    training: bool,
+    advice: str,
 ) -> Trace:
     """Run a module on inputs, without gradients, and write down what it does. Calls that reach no output are left out,
     unless they have weights of their own.
@@ -46,12 +51,13 @@ def traced(
         inputs: its arguments, each with a name, the batch first.
         is_layer: whether a module is a layer, whose inside is of no interest.
         training: run it in training mode.
+        advice: what to do where it fails on these inputs.
     """
     sizes = " and ".join(" x ".join(map(str, tensor.shape)) or "one number" for _, tensor in inputs)
     with as_it_was(module), torch.no_grad(), _without_fast_paths():
         recorder = _Recorder(module, inputs, is_layer, modes_of(module), training=training)
         set_mode(module, training=training)
-        fails = users_own(f"the module, on an input of {sizes} with the batch,", _ADVICE, _MISTAKES)
+        fails = users_own(f"the module, on an input of {sizes} with the batch,", advice, _MISTAKES)
         with fails, recorder.calls_of_modules(), recorder:
             result = module(*(tensor for _, tensor in inputs))
         recorder.finish(result)
@@ -61,8 +67,6 @@ def traced(
 
 _MISTAKES: Final = (RuntimeError, ValueError, TypeError, IndexError, AssertionError)
 """What a module raises that is given other sizes than it takes."""
-
-_ADVICE: Final = "`--input` says another input, once for each argument"
 
 
 @contextmanager

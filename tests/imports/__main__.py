@@ -5,13 +5,16 @@
     python -m tests.imports segmentation             # of `torchvision.models.segmentation`; so `video`, `quantization`
     python -m tests.imports smp                      # the networks of segmentation-models-pytorch, on small encoders
     python -m tests.imports timm                     # a third of its architectures, drawn by the seed in drawn.py
-    python -m tests.imports timm --limit 60          # those of at most 60 million parameters
+    python -m tests.imports timm --limit 60          # those of at most 60 million parameters; the others are `apart`
+    python -m tests.imports timm --keep FILE         # what became of each goes into a file, and is not tried again
 
-Exits with status 1 if a network was imported wrongly: netspec would have written another network than the module.
+The small ones come first. Exits with status 1 if a network was imported wrongly: netspec would have written another
+network than the module.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 import warnings
@@ -20,38 +23,57 @@ from pathlib import Path
 
 import torch
 
-from tests.imports.corpus import LIBRARIES, Outcome, imported
+from tests.imports.corpus import LIBRARIES, Corpus, Outcome, imported, millions
 
 
 def main(arguments: list[str]) -> int:
     """Import and print."""
-    library, *names = arguments
-    limit = 400
-    if "--limit" in names:
-        at = names.index("--limit")
-        limit = int(names[at + 1])
-        del names[at : at + 2]
-    specs: Path | None = None
-    if "--specs" in names:
-        at = names.index("--specs")
-        specs = Path(names[at + 1])
-        specs.mkdir(parents=True, exist_ok=True)
-        del names[at : at + 2]
+    parser = argparse.ArgumentParser(prog="python -m tests.imports")
+    parser.add_argument("library", choices=LIBRARIES)
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--limit", type=float, default=400)
+    parser.add_argument("--specs", type=Path)
+    parser.add_argument("--keep", type=Path)
+    given = parser.parse_args(arguments)
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    corpus = LIBRARIES[library]
-    counts: Counter[str] = Counter()
-    for name in names or corpus.names():
+    known = _kept(given.keep)
+    for name, size in _by_size(LIBRARIES[given.library], given.names):
+        if name in known:
+            continue
         began = time.process_time()
-        outcome: Outcome = imported(corpus, name, limit)
-        counts[outcome.kind] += 1
-        print(f"{name}: {outcome.kind}, {outcome.told} ({time.process_time() - began:.0f} s)", flush=True)
-        if specs is not None and outcome.text is not None:
-            (specs / f"{name}.yaml").write_text(outcome.text, encoding="utf-8")
-    total = sum(counts.values())
+        outcome = (
+            imported(LIBRARIES[given.library], name)
+            if size <= given.limit
+            else Outcome("apart", f"{size:.0f} million parameters")
+        )
+        line = f"{name}: {outcome.kind}, {outcome.told} ({time.process_time() - began:.0f} s)"
+        print(line, flush=True)
+        known[name] = outcome.kind
+        if given.keep is not None and outcome.kind != "apart":
+            with given.keep.open("a", encoding="utf-8") as file:
+                file.write(f"{line}\n")
+        if given.specs is not None and outcome.text is not None:
+            given.specs.mkdir(parents=True, exist_ok=True)
+            (given.specs / f"{name}.yaml").write_text(outcome.text, encoding="utf-8")
+    counts = Counter(known.values())
     for kind, count in counts.most_common():
-        print(f"{count:5} of {total} {kind}")
+        print(f"{count:5} of {counts.total()} {kind}")
     return 1 if counts["wrong"] or counts["crashed"] else 0
+
+
+def _kept(file: Path | None) -> dict[str, str]:
+    """What became of the networks that a file has."""
+    if file is None or not file.exists():
+        return {}
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return {name: rest.partition(",")[0] for name, _, rest in (line.partition(": ") for line in lines)}
+
+
+def _by_size(corpus: Corpus, names: list[str]) -> list[tuple[str, float]]:
+    """The networks with their millions of parameters, the small ones first."""
+    sizes = {name: millions(corpus, name) for name in names or corpus.names()}
+    return sorted(sizes.items(), key=lambda pair: pair[1])
 
 
 if __name__ == "__main__":

@@ -139,16 +139,20 @@ LIBRARIES = {
 }
 
 
-def imported(corpus: Corpus, name: str, limit: int) -> Outcome:
-    """Import a network of at most so many million parameters, and say what became of it."""
-    torch.default_generator.manual_seed(0)
+def millions(corpus: Corpus, name: str) -> float:
+    """How many million parameters a network has."""
     with torch.device("meta"):
         try:
-            params = sum(parameter.numel() for parameter in corpus.make(name).parameters())
+            made = corpus.make(name)
         except (RuntimeError, NotImplementedError):  # a library may compute while it makes a network
-            params = 0
-    if params > limit * 1_000_000:
-        return Outcome("apart", f"{params / 1e6:.0f} million parameters")
+            made = None
+    made = corpus.make(name) if made is None else made
+    return sum(parameter.numel() for parameter in made.parameters()) / 1e6
+
+
+def imported(corpus: Corpus, name: str) -> Outcome:
+    """Import a network, and say what became of it."""
+    torch.default_generator.manual_seed(0)
     module = corpus.make(name)
     example = _example(module, corpus.sizes(name), corpus.frames)
     try:

@@ -64,12 +64,18 @@ def test_a_factory_is_imported_and_told(tmp_path: Path) -> None:
 
 
 def test_a_ctrl_c_that_a_library_swallows_is_one(tmp_path: Path) -> None:
-    """As torch does, which takes an interrupted import of NumPy for a missing one."""
+    """As torch does, which takes an interrupted import of NumPy for a missing one. In the background of a script Ctrl-C
+    is ignored: here the command begins without that."""
     (tmp_path / "swallows.py").write_text(
-        "import os, signal\n\ntry:\n    os.kill(os.getpid(), signal.SIGINT)\nexcept KeyboardInterrupt:\n"
+        "import signal\n\ntry:\n    signal.raise_signal(signal.SIGINT)\nexcept KeyboardInterrupt:\n"
         "    raise ImportError('half of it is there')\n"
     )
-    done = run(tmp_path, "swallows:net", "-o", "net.yaml")
+    begins = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from netspec.__main__ import main"
+    )
+    words = [sys.executable, "-c", f"{begins}; main()", "import", "swallows:net", "-o", "net.yaml"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8", check=False)
     assert (done.returncode, done.stderr.strip()) == (130, "interrupted")
     assert not (tmp_path / "net.yaml").exists()
 

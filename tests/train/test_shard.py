@@ -200,7 +200,7 @@ LATER: Any = {"groups": [{"parameters": ["2.*"], "freeze": 1}], "layer_decay": 0
 
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "average, clipping, accumulation": (BLOCKS, {"ema": 0.9, "clip_grad_norm": 0.5, "accumulate": 2}),
-    "a fused kernel that takes no parts": (BLOCKS, {"optimizer": {"SGD": {"lr": 0.1, "momentum": 0.9}}}),
+    "a fused kernel that takes no parts": (BLOCKS, {"optimizer": {"SGD": {"lr": 0.01, "momentum": 0.9}}}),
     "an unfused optimizer, frozen parameters": (
         BLOCKS,
         {"optimizer": {"RMSprop": {"lr": 0.001}}, "freeze": ["2.*"], "clip_grad_value": 0.01},

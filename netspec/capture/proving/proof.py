@@ -15,6 +15,7 @@ from netspec.capture.proving.precision import in_64_bits
 from netspec.capture.proving.unused import unkept
 from netspec.capture.running.copying import copied
 from netspec.capture.running.modes import set_mode
+from netspec.capture.running.runs import tensors_of
 from netspec.capture.running.trace import named_modules
 from netspec.capture.running.users import passing, users_own
 from netspec.capture.shaping.shape import identity
@@ -257,17 +258,6 @@ def _dropping(part: nn.Module, share: float) -> Callable[[Tensor], Tensor]:
     from torchvision.ops import stochastic_depth  # pyright: ignore[reportMissingTypeStubs]  # it has none
 
     return lambda x: stochastic_depth(x, share, "row", part.training)
-
-
-def tensors_of(tree: Any) -> list[Tensor]:
-    """The tensors in nested tuples and mappings."""
-    if isinstance(tree, Tensor):
-        return [tree]
-    if isinstance(tree, dict):
-        tree = list(tree.values())  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # any outputs
-    if isinstance(tree, (tuple, list)):
-        return [tensor for item in tree for tensor in tensors_of(item)]  # pyright: ignore[reportUnknownVariableType]  # as above
-    return []
 
 
 def _score(outputs: Sequence[Tensor], seed: int) -> Tensor:

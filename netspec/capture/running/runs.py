@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -63,3 +63,14 @@ def resized(tensor: Tensor, batch: int, sizes: Sequence[int] | None = None) -> T
         return found
     high = int(tensor.max()) + 1 if tensor.numel() else 1
     return torch.randint(0, high, shape, generator=generator).to(tensor.dtype)
+
+
+def tensors_of(tree: Any) -> list[Tensor]:
+    """The tensors in nested tuples and mappings."""
+    if isinstance(tree, Tensor):
+        return [tree]
+    if isinstance(tree, dict):
+        tree = list(tree.values())  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # any outputs
+    if isinstance(tree, (tuple, list)):
+        return [tensor for item in tree for tensor in tensors_of(item)]  # pyright: ignore[reportUnknownVariableType]  # as above
+    return []

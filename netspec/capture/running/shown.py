@@ -11,9 +11,8 @@ from contextlib import suppress
 import torch
 from torch import Tensor, nn
 
-from netspec.capture.proving.proof import tensors_of
 from netspec.capture.running.modes import as_it_was, set_mode
-from netspec.capture.running.runs import all_resized
+from netspec.capture.running.runs import all_resized, tensors_of
 from netspec.capture.running.users import passing
 
 

@@ -19,6 +19,7 @@ import sys
 import time
 import warnings
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -38,15 +39,11 @@ def main(arguments: list[str]) -> int:
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     known = _kept(given.keep)
-    for name, size in _by_size(LIBRARIES[given.library], given.names):
-        if name in known:
-            continue
+    corpus = LIBRARIES[given.library]
+    wanted = [name for name in given.names or corpus.names() if name not in known]
+    for name, size in _by_size(corpus, wanted):
         began = time.process_time()
-        outcome = (
-            imported(LIBRARIES[given.library], name)
-            if size <= given.limit
-            else Outcome("apart", f"{size:.0f} million parameters")
-        )
+        outcome = imported(corpus, name) if size <= given.limit else Outcome("apart", f"{size:.0f} million parameters")
         line = f"{name}: {outcome.kind}, {outcome.told} ({time.process_time() - began:.0f} s)"
         print(line, flush=True)
         known[name] = outcome.kind
@@ -70,9 +67,9 @@ def _kept(file: Path | None) -> dict[str, str]:
     return {name: rest.partition(",")[0] for name, _, rest in (line.partition(": ") for line in lines)}
 
 
-def _by_size(corpus: Corpus, names: list[str]) -> list[tuple[str, float]]:
+def _by_size(corpus: Corpus, names: Iterable[str]) -> list[tuple[str, float]]:
     """The networks with their millions of parameters, the small ones first."""
-    sizes = {name: millions(corpus, name) for name in names or corpus.names()}
+    sizes = {name: millions(corpus, name) for name in names}
     return sorted(sizes.items(), key=lambda pair: pair[1])
 
 

@@ -16,12 +16,15 @@ _LARGE: Final = 128
 """From how many pixels on a side some of the runs are on a smaller picture: what a run costs grows with its square."""
 
 _FEW: Final = ((2, False), (3, True))
-"""Batches of a large picture, and whether in training mode; a smaller one takes the others."""
+"""Batches of a large picture, and whether in training mode; the others are those of a smaller one, where the module
+takes it."""
 
-_SMALLER: Final = ((7, False), (2, True))
+_MANY: Final = 7
 
-_ALL: Final = ((2, False), (2, True), (3, True), (7, False))
-"""Those of a picture that has no smaller one."""
+_SMALLER: Final = ((_MANY, False), (2, True))
+
+_ALL: Final = ((2, False), (2, True), (3, True), (_MANY, False))
+"""Those of what is no large picture."""
 
 
 class Compared(NamedTuple):
@@ -48,8 +51,11 @@ def compared(made: Callable[[], EqualityProof], example: Sequence[Tensor]) -> Co
     if sizes is None:
         return _at_one_size(made(), example)
     proof = made()
-    worst = max(_run_of(proof, example, batch, training=training) for batch, training in _FEW)
     small = [resized(x, 2, size) for x, size in zip(example, sizes, strict=True)]
+    if not _takes(proof, small):
+        del proof  # before the next is made: each has the weights twice, with 64 bits
+        return _at_one_size(made(), example)
+    worst = max(_run_of(proof, example, batch, training=training) for batch, training in _FEW)
     try:
         worst = max(worst, *(_run_of(proof, small, batch, training=training) for batch, training in _SMALLER))
     except (Unproven, NotCaptured):  # the sizes of the example are all that counts then
@@ -63,9 +69,16 @@ def compared(made: Callable[[], EqualityProof], example: Sequence[Tensor]) -> Co
 
 def _at_one_size(proof: EqualityProof, example: Sequence[Tensor]) -> Compared:
     """All runs at the example's size, and one at a larger, which may be another network."""
-    worst = max(_run_of(proof, example, batch, training=training) for batch, training in _ALL)
+    is_large = _smaller(example) is not None
+    runs = _FEW if is_large else _ALL
+    worst = max(_run_of(proof, example, batch, training=training) for batch, training in runs)
+    if is_large:  # what a gradient needs grows with the batch: as much memory as three pictures need
+        worst = max(worst, _run_of(proof, example, _MANY, training=False, has_gradients=False))
     alone = _alone(proof, example)
-    proven = ["on batches of 2, 3 and 7" if alone else "on batches of 1, 2, 3 and 7"]
+    batches = [str(n) for n in sorted({batch for batch, _ in runs} | (set() if alone else {1}))]
+    proven = [f"on batches of {', '.join(batches[:-1])} and {batches[-1]}"]
+    if is_large:
+        proven.append(f"on a batch of {_MANY} without gradients")
     notes = [alone] if alone else []
     found = _other_size(proof, example)
     (proven if found.startswith("on") else notes).append(found)
@@ -85,10 +98,12 @@ def _told(sizes: Sequence[Sequence[int]]) -> str:
     return " and ".join(" x ".join(map(str, size)) for size in sizes)
 
 
-def _run_of(proof: EqualityProof, example: Sequence[Tensor], batch: int, *, training: bool) -> float:
+def _run_of(
+    proof: EqualityProof, example: Sequence[Tensor], batch: int, *, training: bool, has_gradients: bool = True
+) -> float:
     """The largest difference in one run; what differs is told with it."""
     try:
-        return proof.check(all_resized(example, batch), training=training)
+        return proof.check(all_resized(example, batch), training=training, has_gradients=has_gradients)
     except Unproven as error:
         mode = "training" if training else "eval"
         raise Unproven(f"on a batch of {batch} in {mode} mode {error}") from None
@@ -110,13 +125,20 @@ def _other_size(proof: EqualityProof, example: Sequence[Tensor]) -> str:
         return "it was compared at this size alone"
     told = _told(sizes)
     larger = [resized(x, 2, size) for x, size in zip(example, sizes, strict=True)]
-    try:
-        with torch.no_grad():
-            proof.theirs.eval()(*(x.double() if x.is_floating_point() else x for x in larger))
-    except Exception:  # the user's own module may raise anything
+    if not _takes(proof, larger):
         return f"the module does not take {told}, nor need the spec"
     try:
         proof.check(larger, training=False)
     except (Unproven, NotCaptured):
         return f"at {told} the module is another network: sizes that it computes are numbers in the spec"
     return f"on {told}"
+
+
+def _takes(proof: EqualityProof, given: Sequence[Tensor]) -> bool:
+    """Whether the module runs on these sizes."""
+    try:
+        with torch.no_grad():
+            proof.theirs.eval()(*(x.double() if x.is_floating_point() else x for x in given))
+    except Exception:  # the user's own module may raise anything
+        return False
+    return True

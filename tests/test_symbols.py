@@ -11,6 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+import netspec
 from netspec.diagnostics import Span
 from netspec.dims import UNKNOWN, Findings, Problem, Requirement, Size, collecting, counted, maximum, minimum, same
 from netspec.expressions import MAX_CHARACTERS, ExpressionError, parse
@@ -393,3 +394,16 @@ def test_sizes_that_no_input_has_at_once_are_a_contradiction_with_both_requireme
 def test_what_is_required_is_said_in_the_plainest_way(conditions: list[Any], expected: list[str]) -> None:
     assert all(isinstance(c, SizeComparison) for c in conditions)
     assert statements(of_a_layer(conditions)) == said(expected)
+
+
+def test_sums_of_what_a_pattern_made_say_their_sizes_once() -> None:
+    text = """
+input: [3, E, E]
+layers:
+  - Rearrange: {pattern: "n c (h a) (w b) -> n (h w) (a b c)", sizes: {a: 4, b: 4}}
+  - as: x
+  - Parameter: [16, 48]
+  - add: [x, []]
+"""
+    net = netspec.loads(text)
+    assert [str(each.condition) for each in net.conditions] == ["E % 4 == 0", "E % 4 == 0", "(E//4)*(E//4) == 16"]

@@ -184,7 +184,12 @@ def _block(block: BlockFound, folding: Folding | None) -> list[str]:
     names.finish(items)
     head = f"  {block.name}({', '.join(given)}):" if given else f"  {block.name}:"
     source = source_of(block.item.kind)
-    return [f"{head}  # {source}" if source else head, *lines(items, names.names, "    ", folding), ""]
+    if folding is not None:
+        folding.taken = frozenset(given)
+    text = [f"{head}  # {source}" if source else head, *lines(items, names.names, "    ", folding), ""]
+    if folding is not None:
+        folding.taken = frozenset()
+    return text
 
 
 _MENDS: Final = "a part that is a module of its own may be a layer of yours, by a plugin: `netspec explain plugins`"

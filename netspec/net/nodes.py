@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from netspec.diagnostics import Span
-from netspec.dims import UNKNOWN, Shape, Size, Unmet, counted, product
+from netspec.dims import UNKNOWN, Findings, Shape, Size, Unmet, collecting, counted, product
 from netspec.layers.base import Layer, TensorType, TorchCall, sum_sizes
 
 PARAMETRIZED: Final = "parametrizations."
@@ -216,7 +216,8 @@ class Leaf(NamedTuple):
         if not self.fits:
             return None
         try:
-            return self.layer.derivation(self.input, axis)
+            with collecting(Findings()):  # what a rule requires on the way was noted where the layer was read
+                return self.layer.derivation(self.input, axis)
         except Unmet:
             return None
 

@@ -256,3 +256,81 @@ def test_a_part_that_is_there_or_not_has_a_parameter_that_is_called_after_it() -
     assert "part(act, has_squeeze):" in found.text
     assert found.blocks == 2
     assert equal(module, found, (8,))
+
+
+class _Tree(nn.Module):
+    """A tree of convolutions, whose trees are trees."""
+
+    def __init__(self, depth: int, width: int, stride: int) -> None:
+        super().__init__()
+        if depth > 1:
+            self.tree1: nn.Module = _Tree(depth - 1, width, stride)
+            self.tree2: nn.Module = _Tree(depth - 1, width, 1)
+        else:
+            self.tree1 = nn.Sequential(nn.LazyConv2d(width, 3, stride, 1), nn.ReLU())
+            self.tree2 = nn.Sequential(nn.LazyConv2d(width, 3, 1, 1), nn.ReLU())
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.tree1(x)
+        return self.tree2(y) + y
+
+
+def test_trees_of_trees_are_blocks_of_blocks_with_their_parameters() -> None:
+    module = nn.Sequential(_Tree(2, 4, 2), _Tree(2, 8, 2), _Tree(2, 6, 1))
+    module(torch.randn(2, 3, 16, 16))
+    found = imported(module, (3, 16, 16))
+    assert "- {tree: [out, stride], name: tree1, as: y}" in found.text
+    assert "do: [sequential: [tree_2: [out, stride]]]" in found.text
+    assert equal(module, found, (3, 16, 16))
+
+
+class _Differs(nn.Module):
+    """A layer with a number of its own in its arithmetic, as the share of a differential attention is."""
+
+    def __init__(self, number: float) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(6, 6), nn.Linear(6, 6)
+        self.number = number
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.a(x) - (self.b(x) + self.number) * self.a(x)
+
+
+def test_a_number_in_arithmetic_is_a_parameter_of_the_block() -> None:
+    module = nn.Sequential(*(_Differs(number) for number in (0.2, 0.35, 0.7)))
+    found = imported(module, (6,))
+    assert "differs(shift):" in found.text
+    assert "for: shift in [0.2, 0.35, 0.7]" in found.text
+    assert equal(module, found, (6,))
+
+
+class _Rate(nn.Module):
+    """A layer with a rate."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.linear, self.drop = nn.Linear(6, 6), nn.Dropout(rate)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.drop(self.linear(x))
+
+
+class _Stage(nn.Module):
+    """Rounds with a rate each, the first of which is one of the stage's own."""
+
+    def __init__(self, rates: list[float]) -> None:
+        super().__init__()
+        first, *rest = rates
+        self.first = _Rate(first)
+        self.rounds = nn.Sequential(*(_Rate(rate) for rate in rest))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.rounds(self.first(x)) + x
+
+
+def test_a_loop_in_a_block_has_another_name_than_its_parameters() -> None:
+    module = nn.Sequential(_Stage([0.1, 0.25, 0.3, 0.4, 0.6]), _Stage([0.2, 0.25, 0.3, 0.4, 0.6]))
+    found = imported(module, (6,))
+    assert "stage(drop):" in found.text
+    assert "for: drop_2 in [0.25, 0.3, 0.4, 0.6]" in found.text
+    assert equal(module, found, (6,))

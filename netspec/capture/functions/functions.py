@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, cast
 
-from netspec.capture.functions import folds, moves, padding, placing, products, variances, weighted
+from netspec.capture.functions import extremes, folds, moves, padding, placing, products, variances, weighted
 from netspec.capture.functions.arithmetic import HANDLERS as ARITHMETIC
 from netspec.capture.functions.masks import HANDLERS as MASKS
 from netspec.capture.graph import Traced, TracedCall
@@ -219,7 +219,7 @@ def _dims(dims: Any) -> list[int]:
     return list(cast("tuple[int, ...]", dims)) if isinstance(dims, (list, tuple)) else [dims]
 
 
-def _max(name: str, whole: str) -> Handler:
+def _max(name: str, of_two: str) -> Handler:
     reduce = _reduction(name)
 
     def handle(lowering: Lowering, call: TracedCall) -> None:
@@ -227,19 +227,12 @@ def _max(name: str, whole: str) -> Handler:
             values, indices = call.results
             call.results[:] = [values]
             lowering.refused_results.add(indices)
-        if len(call.args) > 1 and isinstance(call.args[1], Traced):
-            raise NoForm(f"`{whole}` of two tensors has no form in a spec")
+        if isinstance(call.kwargs.get("other", call.args[1] if len(call.args) > 1 else None), Traced):
+            extremes.HANDLERS[of_two](lowering, call)
+            return
         reduce(lowering, call)
 
     return handle
-
-
-def _clamp(lowering: Lowering, call: TracedCall) -> None:
-    given = bound(call, "input min=None max=None")
-    value, form = lowering.anywhere(given["input"])
-    if any(isinstance(given[name], Traced) for name in ("min", "max")):
-        raise NoForm("a clamp between tensors has no form in a spec")
-    lowering.layered(call, "Clamp", value, {"min": given["min"], "max": given["max"]}, form=form)
 
 
 def _roll(lowering: Lowering, call: TracedCall) -> None:
@@ -287,6 +280,7 @@ HANDLERS: Final[dict[str, Handler]] = {
     **padding.HANDLERS,
     **folds.HANDLERS,
     **variances.HANDLERS,
+    **extremes.HANDLERS,
     **ARITHMETIC,
     **weighted.HANDLERS,
     **products.HANDLERS,
@@ -305,10 +299,8 @@ HANDLERS: Final[dict[str, Handler]] = {
     "sum": _reduction("Sum"),
     "amax": _reduction("Max"),
     "amin": _reduction("Min"),
-    "max": _max("Max", "max"),
-    "min": _max("Min", "min"),
-    "clamp": _clamp,
-    "clip": _clamp,
+    "max": _max("Max", "maximum"),
+    "min": _max("Min", "minimum"),
     "roll": _roll,
     **MASKS,
     "attended": _attended,

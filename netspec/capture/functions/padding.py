@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import PlacedItem, made
-from netspec.capture.lowering.forms import AxisMoves, Form, NoForm
+from netspec.capture.lowering.forms import FIXED, AxisMoves, Form, NoForm
 from netspec.capture.lowering.lowering import Handler, Lowering
 from netspec.capture.modules.binding import bound
 from netspec.capture.modules.layers import made as layer_made
@@ -45,10 +45,10 @@ def _pad(lowering: Lowering, call: TracedCall) -> None:
     word = "ZeroPad" if given["mode"] == "constant" and not number else _KINDS[given["mode"]]
     pad = _Pad(word, {"value": number} if word == "ConstantPad" else {})
     value, form = lowering.anywhere(source)
-    axes = len(source.shape) - 2
-    if form.plain and len(amounts) <= 2 * axes <= 2 * _AXES:
+    axes = len(form.shape(source.shape, lowering.batch)) - 2
+    if (form.plain or form == FIXED) and len(amounts) <= 2 * axes <= 2 * _AXES:
         amounts += [0] * (2 * axes - len(amounts))
-        lowering.layered(call, f"{pad.word}{axes}d", value, {"padding": tuple(amounts), **pad.arguments})
+        lowering.layered(call, f"{pad.word}{axes}d", value, {"padding": tuple(amounts), **pad.arguments}, form=form)
         return
     if not source.varies:
         raise NoForm(f"a pad of {len(amounts) // 2} axes on a tensor of {len(source.shape)} has no form in a spec")

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 from netspec.capture.graph import Traced
-from netspec.capture.items import BRANCH, PlacedItem, all_of, leaves_of
+from netspec.capture.items import BRANCH, PlacedItem, all_of
 from netspec.capture.modules.offered import is_known, layer_class
 from netspec.capture.shaping.formulas import Columns, formulas
+from netspec.capture.shaping.parts import parts_by_class
 from netspec.capture.written import ExpressionText
 from netspec.emit.naming import FreeNames
 from netspec.language.reserved import RESERVED, reserved
 
 Where = tuple[PlacedItem, str, int | None]
 """A number in a block: its item, the argument, and its place in a list of them."""
-
-_FEWEST: Final = 2
-"""Items of a part that is worth a block."""
 
 
 class _Other(Exception):
@@ -63,18 +60,9 @@ MISSING: Final = _Missing()
 def with_blocks(items: list[PlacedItem], taken: Sequence[str] = ()) -> list[BlockFound]:
     """Find the parts that occur several times, and turn each into a call of a block. The innermost are found first, so
     that blocks are made of blocks."""
-    by_class: defaultdict[str, list[PlacedItem]] = defaultdict(list)
-    for item in _parts(items):
-        if (
-            item.class_name
-            and item.class_name not in ("Sequential", "ModuleList")
-            and sum(1 for _ in leaves_of(item.body or [])) >= _FEWEST
-            and (len(item.gives) == 1 or item.name)
-        ):
-            by_class[item.class_name].append(item)
     free = FreeNames(taken)
     found: list[BlockFound] = []
-    for name, parts in sorted(by_class.items(), key=lambda pair: max(map(_height, pair[1]))):
+    for name, parts in parts_by_class(items):
         blocks: list[BlockFound] = []
         for part in sorted(parts, key=lambda part: -_size(part)):  # with all that may be in it first
             if not any(_joins(block, part) for block in blocks):
@@ -88,17 +76,6 @@ def with_blocks(items: list[PlacedItem], taken: Sequence[str] = ()) -> list[Bloc
                 _parametrised(block)
                 found.append(block)
     return found
-
-
-def _parts(items: Sequence[PlacedItem]) -> Iterator[PlacedItem]:
-    for item in items:
-        if item.body is not None:
-            yield from _parts(item.body)
-            yield item
-
-
-def _height(item: PlacedItem) -> int:
-    return 0 if item.body is None else 1 + max(map(_height, item.body), default=0)
 
 
 def _size(item: PlacedItem) -> int:
@@ -224,10 +201,11 @@ class _Matching:
             self._same(mine.takes, theirs.takes)
         for a, b in zip(mine.values(), theirs.values(), strict=True):
             self._same(a, b)
-        if [t for t in mine.terms if not isinstance(t, Traced)] != [
-            t for t in theirs.terms if not isinstance(t, Traced)
-        ]:
-            raise _Other
+        for at, (a, b) in enumerate(zip(mine.terms, theirs.terms, strict=True)):
+            if isinstance(a, (int, float)) and isinstance(b, (int, float)):
+                self._number((mine, _TERM, at), a, b)
+            elif isinstance(a, Traced) is not isinstance(b, Traced) or (isinstance(a, str) and a != b):
+                raise _Other
         plain = ({k: v for k, v in item.options.items() if not isinstance(v, Traced)} for item in (mine, theirs))
         if next(plain) != next(plain):
             raise _Other
@@ -279,6 +257,9 @@ class _Matching:
             raise _Other
         self.numbers[where] = theirs
 
+
+_TERM: Final = "(term)"
+"""The name of a number in arithmetic of values."""
 
 _UNIT: Final = "(activation)"
 _UNITS: Final = frozenset(
@@ -353,6 +334,9 @@ def _varies(values: Sequence[Any]) -> bool:
 
 def _put(where: Where, text: ExpressionText) -> None:
     item, name, at = where
+    if name == _TERM and at is not None:
+        item.terms = (*item.terms[:at], text, *item.terms[at + 1 :])
+        return
     if name == "act":
         item.template = f"${text}"
         return
@@ -382,9 +366,15 @@ _SHORT: Final = {
 }  # fmt: skip
 
 
+_TERMS: Final[dict[Any, str]] = {"+": "shift", "-": "shift", "*": "factor", "/": "divisor", "**": "exponent"}
+"""What a number is called behind a sign."""
+
+
 def _plain_name(name: str, item: PlacedItem, at: int | None) -> str:
     """What a parameter is called that gives this argument."""
     if name == "" and at is not None and at < len(item.given):
         name = item.given[at]
+    if name == _TERM and at is not None:
+        name = _TERMS.get(item.terms[at - 1], "term") if at else "term"
     short = _SHORT.get(name, name)
     return short if reserved(short) is None else f"{short}_{item.word.lower()}"

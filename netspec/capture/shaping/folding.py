@@ -33,6 +33,8 @@ class Folding:
         self.parameters = parameters
         self.tables: dict[str, list[str]] = {}
         """Variables that hold the rows of long loops, each a list of lines."""
+        self.taken: frozenset[str] = frozenset()
+        """Names that no loop of the list may have: those of the parameters of the block in which it stands."""
 
     def folded(self, entries: Sequence[Entry]) -> list[Entry]:
         """The entries of a list, shorter where some repeat."""
@@ -63,7 +65,7 @@ class Folding:
         rounds = ["\n".join("\n".join(entry) for entry in entries[i * period : (i + 1) * period]) for i in range(count)]
         tokens = [_tokens(text) for text in rounds]
         columns = list(zip(*tokens, strict=True))
-        inner = {name for names in _LOOP.findall(rounds[0]) for name in names.split(", ")}
+        inner = self.taken.union(name for names in _LOOP.findall(rounds[0]) for name in names.split(", "))
         free = FreeNames(inner)
         chosen: list[str] = []
         rows: dict[tuple[str, ...], str] = {}

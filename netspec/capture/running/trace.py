@@ -137,7 +137,7 @@ class _Recorder(TorchFunctionMode):
     def _module(
         self, call: Callable[..., Any], module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        if self._inside or (module is self.trace.root.module and self._region.parent is None):
+        if self._inside or (module is self.trace.root.module and not self._is_one(module)):
             return call(module, *args, **kwargs)
         path = self._paths.get(module)
         place = _place()
@@ -150,12 +150,7 @@ class _Recorder(TorchFunctionMode):
                 "`ModuleList` or in a `ModuleDict`"
             )
         given = self._told((args, kwargs))
-        self._inside = True  # whether it is one may be seen by what it computes
-        try:
-            is_layer = self._is_layer(module)
-        finally:
-            self._inside = False
-        if is_layer:
+        if self._is_one(module):
             self._inside = True
             try:
                 result = _another(call, module, args, kwargs)
@@ -176,6 +171,14 @@ class _Recorder(TorchFunctionMode):
             self._region, self._joins = outer
         region.result = self._told(result)
         return result
+
+    def _is_one(self, module: nn.Module) -> bool:
+        """Whether a module is a layer, which may be seen by what it computes."""
+        self._inside = True
+        try:
+            return self._is_layer(module)
+        finally:
+            self._inside = False
 
     # ---- functions
 

@@ -110,6 +110,7 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     "embedding": ("Embedding", "EmbeddingBag"),
     "transformer": ("TransformerEncoderLayer", "TransformerEncoder"),
     "recurrent": ("RNN", "LSTM", "GRU"),
+    "cells": ("RNNCell", "LSTMCell", "GRUCell"),
     "patterns": ("Rearrange",),
     "extra": ("Select", "Slice", "StochasticDepth", "LayerScale", "ClassToken", "PositionEmbedding"),
     "elementary": ("Scale", "Sin", "Cos", "Exp", "Log", "Abs", "Clamp"),

@@ -142,3 +142,54 @@ def test_states_that_no_run_repeats_for_each_example_are_refused() -> None:
     module = around(forward, nn.GRU(4, 6, batch_first=True))
     module.h = nn.Parameter(torch.randn(1, 2, 6))
     assert re.search(r"test_recurrent.py:\d+: what each example is given of the batch", refusal(module, (5, 4)))
+
+
+# ---- cells
+
+
+def test_a_loop_over_steps_with_a_cell_is_a_loop() -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        h, c, found = x.new_zeros(x.size(0), 6), x.new_zeros(x.size(0), 6), list[Tensor]()
+        for t in range(x.size(1)):
+            h, c = self.a(x[:, t], (h, c))
+            found.append(h)
+        return self.b(torch.stack(found, 1))
+
+    module = around(forward, nn.LSTMCell(4, 6), nn.Linear(6, 3))
+    found = imported(module, (5, 4))
+    assert '{LSTMCell: {hidden_size: 6, hx: ["h[index - 1]", c]}, shared: a, as: ["h[index]", c]}' in found.text
+    assert found.keeps_keys
+    assert equal(module, found, (5, 4))
+
+
+def test_a_cell_may_read_what_it_gave() -> None:
+    def forward(self: Any, h: Tensor, y: Tensor) -> Tensor:
+        found: list[Tensor] = []
+        for _ in range(4):
+            h = self.a(torch.relu(self.b(y)), h)
+            y = self.c(h)
+            found.append(y)
+        return torch.stack(found, 1)
+
+    module = around(forward, nn.GRUCell(5, 6), nn.Linear(3, 5), nn.Linear(6, 3))
+    found = imported(module, (6,), (3,))
+    assert "for: i in range(3)" in found.text
+    assert equal(module, found, (6,), (3,))
+
+
+def test_the_first_states_of_a_cell_may_be_learned() -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        h, c = self.h.expand(x.shape[0], -1), self.h.repeat(x.shape[0], 1)
+        for step in x.unbind(1):
+            h, c = self.a(step, (h, c))
+        return h
+
+    module = around(forward, nn.LSTMCell(4, 6))
+    module.h = nn.Parameter(torch.randn(1, 6))
+    assert equal(module, imported(module, (3, 4)), (3, 4))
+
+
+@pytest.mark.parametrize("module", [nn.RNNCell(4, 6, nonlinearity="relu"), nn.LSTMCell(4, 6, bias=False)], ids=str)
+def test_a_cell_is_a_module_by_itself(module: nn.Module) -> None:
+    found = imported(module, (4,))
+    assert f"name: {type(module).__name__.lower()}" in found.text.splitlines()[5]

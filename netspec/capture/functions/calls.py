@@ -33,6 +33,16 @@ def _recurrent(lowering: Lowering, call: TracedCall, layer: Layer, more: dict[st
     lowering.add(call, type(layer).__name__, value, layers.written(layer), forms=forms, **more)
 
 
+def _cell(lowering: Lowering, call: TracedCall, layer: Layer, more: dict[str, Any]) -> None:
+    """One step of a recurrent layer, and its states."""
+    value, *given = call.args
+    states = list(values_in((given, call.kwargs)))
+    if states and not _are_zeros(states):
+        found = (lowering.taken(one) if one.varies else one_for_all(lowering, one, 0) for one in states)
+        more["reads"] = {"hx": tuple(found)}
+    lowering.add(call, type(layer).__name__, lowering.taken(value), layers.written(layer), **more)
+
+
 def _state(lowering: Lowering, state: Traced) -> Traced:
     """A state, (layers and directions, batch, features), with the batch first."""
     if state.varies:
@@ -53,4 +63,5 @@ CALLS: Final[dict[str, LayerHandler]] = {
     "RNN": _recurrent,
     "LSTM": _recurrent,
     "GRU": _recurrent,
+    **dict.fromkeys(("RNNCell", "LSTMCell", "GRUCell"), _cell),
 }

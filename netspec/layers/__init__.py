@@ -117,7 +117,7 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     "moves": ("Roll", "IndexSelect", "Tril", "Triu", "RelativeShift"),
     "constants": ("Parameter", "Buffer", "Sinusoids", "RelativePositionBias"),
     "parts": ("Chunk", "Split", "GaussianSample"),
-    "reductions": ("Mean", "Sum", "Max", "Min", "Normalize"),
+    "reductions": ("Mean", "Sum", "Max", "Min", "LogSumExp", "Norm", "Normalize"),
     "attention": ("SelfAttention",),
     "multihead": ("MultiheadAttention",),
     "decoder": ("TransformerDecoderLayer", "TransformerDecoder"),

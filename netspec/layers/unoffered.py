@@ -25,8 +25,7 @@ UNOFFERED: Final[dict[str, str]] = {
     "`- {einsum: [[Parameter: [3, 8, 8]], a, b], pattern: 'n k i j, n i, n j -> n k'}`",
     "CosineSimilarity": "it compares two values; of vectors `a` and `b`, "
     "`- {einsum: [[{use: a}, {Normalize: {dim: 1}}], [{use: b}, {Normalize: {dim: 1}}]], pattern: 'n d, n d -> n'}`",
-    "PairwiseDistance": "it compares two values; of vectors `a` and `b`, `- use: (a - b) ** 2`, `- {Sum: 1, as: d}`, "
-    "`- use: d ** 0.5`",
+    "PairwiseDistance": "it compares two values; of vectors `a` and `b`, `- use: a - b`, `- Norm: 1`",
     "AdaptiveLogSoftmaxWithLoss": "it takes the labels as a second input; write `Linear` and `LogSoftmax`",
     **dict.fromkeys(_LOSSES, _LOSS),
     "Sequential": _BASE.format("write `sequential: [...]`, or name a block"),

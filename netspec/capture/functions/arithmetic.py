@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from netspec.capture.functions.masks import added
+from netspec.capture.functions.repeats import tiled
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import made
 from netspec.capture.lowering.forms import FIXED, Form, NoForm
@@ -43,6 +44,12 @@ def combined(lowering: Lowering, call: TracedCall, op: str, left: Any, right: An
     values = [value for value, _ in (a, b) if isinstance(value, Traced)]
     if op in ("*", "/") and len(values) == 2 and _both_repeat(left, right, result, form):
         _outer_product(lowering, call, op, values, form)
+        return
+    if op in ("+", "-") and len(values) == 2 and _both_repeat(left, right, result, form):
+        whole, other = (left, right) if left.varies else (right, left)
+        for dim, (own, size) in enumerate(zip(whole.shape, result.shape, strict=True)):
+            whole = whole if own == size else tiled(lowering, whole, dim, size)
+        combined(lowering, call, op, *((whole, other) if left.varies else (other, whole)))
         return
     if op in ("+", "*") and len(values) == 2 and values[0] is not values[1]:
         lowering.add(call, {"+": "add", "*": "mul"}[op], None, branches=tuple(values), form=form)
@@ -166,26 +173,6 @@ def _of(call: TracedCall, result: Traced) -> TracedCall:
     return TracedCall(call.function, None, "", call.args, call.kwargs, call.place, [result])
 
 
-def _norm(lowering: Lowering, call: TracedCall) -> None:
-    given = bound(call, "input p='fro' dim=None keepdim=False dtype=None")
-    order = given.get("ord", given["p"])
-    if order not in ("fro", 2, None) or given["dim"] is None:
-        raise NoForm("a norm other than the root of the squares' sum along axes has no form in a spec")
-    value, form = lowering.anywhere(given["input"])
-    rank = len(given["input"].shape)
-    dims = cast("tuple[int, ...]", given["dim"] if isinstance(given["dim"], tuple) else (given["dim"],))
-    found = [form.axis(dim, rank) for dim in dims]
-    if None in found or not given["keepdim"]:
-        raise NoForm("a norm over the batch, or without `keepdim`, has no form in a spec")
-    result = call.results[0]
-    squares, total = made(given["input"].shape, result), made(result.shape, result)
-    lowering.add(call, "use", None, terms=(value, "**", 2), form=form, gives=(squares,))
-    axes = sorted(axis for axis in found if axis is not None)
-    arguments = {"dim": axes[0] if len(axes) == 1 else axes, "keepdim": True}
-    lowering.add(call, "Sum", squares, arguments, form=form, gives=(total,))
-    lowering.add(call, "use", None, terms=(total, "**", 0.5), form=form)
-
-
 def _concat(lowering: Lowering, call: TracedCall) -> None:
     given = bound(call, "tensors dim=0")
     tensors: list[Traced] = [value for value in given["tensors"] if 0 not in value.shape]
@@ -247,5 +234,4 @@ HANDLERS: Final[dict[str, Handler]] = {
     **dict.fromkeys(("cat", "concat", "concatenate"), _concat),
     "stack": _stack,
     "addcmul": _addcmul,
-    **dict.fromkeys(("norm", "vector_norm", "linalg_vector_norm", "linalg_norm"), _norm),
 }

@@ -25,6 +25,7 @@ from netspec.capture.graph import (
     values_in,
     without_idle,
 )
+from netspec.capture.running.composites import composite_of
 from netspec.capture.running.given import TAKES_TENSORS
 from netspec.capture.running.modes import as_it_was, modes_of, set_mode
 from netspec.capture.running.own import attends, joined
@@ -159,7 +160,7 @@ class _Recorder(TorchFunctionMode):
             called = TracedCall(None, module, path, given[0], given[1], place, training=module.training)
             self._record(called, result)
             return result
-        region = Region(module, path, list(_values(given)), place, self._region)
+        region = Region(module, path, list(values_in(given)), place, self._region)
         self._region.steps.append(region)
         outer, self._region = (self._region, self._joins), region
         self._joins = attends(module)
@@ -196,16 +197,20 @@ class _Recorder(TorchFunctionMode):
             args = (args[0], (args[1],), *args[2:])
         if func is torch.Tensor.__setitem__:
             self._as_before(*args)
+        composite = composite_of(func, args)
+        if composite is not None:
+            with self:
+                return composite(*args, **kwargs)
         given = None if _says_no_values(func) else self._told((args, kwargs))
         result: Any = func(*args, **kwargs)
         if given is None:
             return result
-        if func is torch.Tensor.__setitem__ and any(value.varies for value in _values(given)):
+        if func is torch.Tensor.__setitem__ and any(value.varies for value in values_in(given)):
             self._record(TracedCall(func, None, "", given[0], given[1], _place()), args[0])
             return result
         if _tensors(result):
             self._record(TracedCall(func, None, "", given[0], given[1], _place()), result)
-        elif any(value.varies for value in _values(given)) and _has_numbers(result):
+        elif any(value.varies for value in values_in(given)) and _has_numbers(result):
             self.trace.read.append((name, _place()))
         return cast("object", result)
 
@@ -349,9 +354,8 @@ _OF_THE_FIRST: Final = frozenset(("to", "type_as", "view_as", "reshape_as", "exp
 
 _INDEXED: Final = frozenset((torch.Tensor.__getitem__, torch.Tensor.__setitem__))
 
-_VIEWS: Final = frozenset(
-    getattr(torch.Tensor, name).__get__ for name in ("T", "mT", "H", "mH", "data", "real")
-)  # properties that are tensors
+_VIEWS: Final = frozenset(getattr(torch.Tensor, name).__get__ for name in ("T", "mT", "H", "mH", "data", "real"))
+"""Properties that are tensors."""
 
 
 def named_modules(module: nn.Module) -> dict[str, nn.Module]:
@@ -373,10 +377,6 @@ def _tensors_in(tree: Any) -> list[Tensor]:
     if isinstance(tree, (tuple, list)):
         return [one for item in tree for one in _tensors_in(item)]  # pyright: ignore[reportUnknownVariableType]  # any results
     return [tree] if isinstance(tree, Tensor) else []
-
-
-def _values(tree: Any) -> list[Traced]:
-    return list(values_in(tree))
 
 
 def _place() -> Place | None:

@@ -203,7 +203,7 @@ def without_idle(trace: Trace) -> None:
 def _weights(call: TracedCall) -> Iterator[str]:
     """The keys of the parameters that a call computes with itself."""
     if call.layer is not None:
-        yield from (f"{call.path}.{name}" for name, _ in call.layer.named_parameters())
+        yield from (f"{call.path}.{name}".lstrip(".") for name, _ in call.layer.named_parameters())
     yield from (value.key for value in call.reads() if value.kind == "parameter")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from netspec.arguments import Arguments
 from netspec.capture.graph import NotCaptured, Trace
+from netspec.capture.lowering.forms import Form
 from netspec.capture.modules.offered import offered, offering
 from netspec.capture.proving.comparing import compared
 from netspec.capture.proving.proof import EqualityProof, Unproven, WideNumbers, key_map
@@ -57,6 +58,8 @@ class FromTorch(NamedTuple):
     """Keys of the module that the spec has not, since what stands under them was used in no run."""
     wide: WideNumbers | None = None
     """What a further proof is given; see `EqualityProof`."""
+    layouts: tuple[Form, ...] = ()
+    """Where the module's outputs have the batch, which those of the spec have first and alone: see `in_layouts`."""
 
     @property
     def keeps_keys(self) -> bool:
@@ -170,8 +173,21 @@ def _imported(module: nn.Module, written: WrittenTrace, net: Net, keys: dict[str
     """What was written, before it is held against the module, with notes on what of that it has not."""
     parts = unused_parts(module.state_dict(), rest.unused)
     text, left_out = with_unused(written.text, parts), written.left_out.union(rest.tied)
-    notes = (*other_names_note(rest.tied), *unused_note(parts))
-    return FromTorch(text, keys, net, None, (), notes, written.blocks, left_out, rest.unused)
+    notes = (*_layout_notes(net, written.layouts), *other_names_note(rest.tied), *unused_note(parts))
+    found = FromTorch(text, keys, net, None, (), notes, written.blocks, left_out, rest.unused)
+    return found._replace(layouts=written.layouts)
+
+
+def _layout_notes(net: Net, layouts: Sequence[Form]) -> Iterator[str]:
+    """Where an output of the module has its axes in another order than that of the spec."""
+    types = [own for value in net.outputs for own in value.types]
+    for i, (form, own) in enumerate(zip(layouts, types, strict=False)):
+        if not form.plain and form.at >= 0:
+            rest = list(own.shape[len(form.inner) :])
+            rest.insert(form.at, 0)
+            told = ", ".join(map(str, ("N", *own.shape)))
+            which = f"output {i + 1} of the module" if len(layouts) > 1 else "what the module gives"
+            yield f"{which} is {form.told(rest)}, N for the batch, and that of the spec ({told}): the same numbers"
 
 
 def _proven(module: nn.Module, example: Sequence[Tensor], written: WrittenTrace) -> FromTorch:
@@ -183,7 +199,7 @@ def _proven(module: nn.Module, example: Sequence[Tensor], written: WrittenTrace)
     try:
         keys = key_map(net, written.layers)
         wide = wide_numbers(module, example, net, written, lambda trace: in_order(items_of(trace)[0]))
-        proof = partial(EqualityProof, module, net, keys, 1, written.left_out, written.order, wide)
+        proof = partial(EqualityProof, module, net, keys, 1, written.left_out, written.order, wide, written.layouts)
         found = compared(proof, example)
     except Unproven as error:
         raise NotCaptured(f"the spec and the module differ: {error}") from None

@@ -51,6 +51,8 @@ class WrittenTrace(NamedTuple):
     """How many outputs the network has in eval mode."""
     training: bool = False
     """In which mode the module ran."""
+    layouts: tuple[Form, ...] = ()
+    """Where the module's outputs have the batch, which those of the spec have first and alone; not of heads."""
 
     @property
     def layers(self) -> list[PlacedItem]:
@@ -157,7 +159,15 @@ def _written(
     text += [*(["blocks:", *parts] if parts else []), "layers:", *body, *tail]
     state = trace.root.module.state_dict()
     left_out = frozenset(key for key in lowering.left_out if key in state)
-    return WrittenTrace("\n".join(text) + "\n", items, len(blocks), left_out, trace.order, len(outputs), trace.training)
+    whole, layouts = (
+        "\n".join(text) + "\n",
+        tuple(
+            lowering.forms.get(value) or lowering.forms.get(lowering.find(value), Form())
+            for value in trace.root.outputs
+            if value not in trace.heads
+        ),
+    )
+    return WrittenTrace(whole, items, len(blocks), left_out, trace.order, len(outputs), trace.training, layouts)
 
 
 def _outputs(trace: Trace, names: Sequence[str]) -> str:

@@ -235,6 +235,7 @@ def _shape(shape: Shape) -> str:
 
 
 Difference = tuple[str, str, str, str]
+_SEVERAL: Final = "name several results beside all of them, as in `as: [y, h]`, or beside none"
 _ALIKE: Final = "the items are written alike, with the same layers and arguments"
 
 
@@ -253,7 +254,12 @@ def difference(first: Node, other: Node) -> Difference | None:
             return found
     if len(ours) != len(theirs):
         return str(len(theirs)), str(len(ours)), "its layers, joins and names are", _ALIKE
-    pairs = set(zip(slots_inside(other), slots_inside(first), strict=True))
+    if isinstance(first, Leaf):  # it is called with its values, wherever they come from
+        return None
+    here, there = slots_inside(other), slots_inside(first)
+    if len(here) != len(there):
+        return str(len(here)), str(len(there)), "the values that it reads are", _ALIKE
+    pairs = set(zip(here, there, strict=True))
     if len(pairs) != len({slot for _, slot in pairs}):
         return "several", "one value in their places", "it reads", "give each use values of its own"
     return None
@@ -271,6 +277,10 @@ def _of_layers(a: Leaf, b: Leaf) -> Difference | None:
             sizes = f"for {_shape(b.input_shape)} here, {_shape(a.input_shape)} there"
             wish = f"a module has one width: it is given {sizes}" if key in a.layer.inferred(a.input) else _ALIKE
             return str(here), str(value), f"`{key}` of its `{a.type}` is", wish
+    if a.call.target != b.call.target:
+        told = ["several" if leaf.inputs or leaf.results else "one" for leaf in (b, a)]
+        what = f"the tensors that its `{a.type}` takes and gives are"
+        return told[0], told[1], what, _SEVERAL
     if a.frozen != b.frozen:
         states = {True: "frozen", False: "not frozen"}
         return states[b.frozen], states[a.frozen], f"its `{a.type}` is", "write `freeze` beside all of them"

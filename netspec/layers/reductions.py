@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from netspec.arguments import Integer, Integers, NonNegative, Positive, spread
 from netspec.dims import need, product
 from netspec.layers.base import Example, Layer, Saved, TensorType, TorchCall
@@ -32,6 +34,7 @@ class _Reduction(Layer):
 
     family = "pooling"
     scalar = "dim"
+    module: ClassVar[str] = "netspec.torch.extra"
 
     dim: Integers
     keepdim: bool = False
@@ -47,7 +50,7 @@ class _Reduction(Layer):
         return Saved()
 
     def call(self, x: TensorType) -> TorchCall:
-        return TorchCall(type(self).__name__, self.arguments(x), "netspec.torch.extra")
+        return TorchCall(type(self).__name__, self.arguments(x), self.module)
 
 
 class Mean(_Reduction):
@@ -97,6 +100,36 @@ class Min(_Extreme):
     """
 
     examples = (Example({"dim": 1}, (2, 6), (6,)), Example({"dim": (2, 3)}, (3, 4, 5), (3,)))
+
+
+class LogSumExp(_Extreme):
+    """(*) → (*): log Σ exp x along dim, an axis or a list of them, a smooth maximum. The axes disappear, or with
+    keepdim have size 1.
+
+    `LogSumExp: 1` on 10 × 64 gives 64. The dims count the batch axis, which is 0. This is `torch.logsumexp`.
+    """
+
+    module = "netspec.torch.units"
+    autocast = "full"
+    examples = (Example({"dim": 1}, (10, 64), (64,)), Example({"dim": (1, -1), "keepdim": True}, (3, 4), (1, 1)))
+
+
+class Norm(_Extreme):
+    """(*) → (*): (Σ |x|ᵖ)^(1/p) along dim, an axis or a list of them. The axes disappear, or with keepdim have size 1.
+
+    `Norm: 2` on 10 × 16 gives 10, the lengths of ten vectors. The dims count the batch axis, which is 0. This is
+    `torch.linalg.vector_norm`, whose gradient at the origin is 0.
+    """
+
+    module = "netspec.torch.units"
+    autocast = "full"
+    examples = (
+        Example({"dim": 2}, (10, 16), (10,)),
+        Example({"dim": (1, -1), "keepdim": True}, (3, 4), (1, 1)),
+        Example({"dim": 1, "p": 1}, (8, 7, 7), (7, 7)),
+    )
+
+    p: Positive = 2.0
 
 
 class Normalize(Layer):

@@ -6,7 +6,6 @@ from typing import Final
 
 _LAZY = "sizes that follow from the input are inferred for every layer; write `{}`"
 _LOSS = "a loss is no layer: it stands in the recipe, `loss:` under `train:`"
-_CELL = "it is one step of a recurrent layer; write `{}`"
 _BASE = "it is a container of torch's own; {}"
 
 _INFERRED = (
@@ -26,11 +25,7 @@ UNOFFERED: Final[dict[str, str]] = {
     "`- {einsum: [[Parameter: [3, 8, 8]], a, b], pattern: 'n k i j, n i, n j -> n k'}`",
     "CosineSimilarity": "it compares two values; of vectors `a` and `b`, "
     "`- {einsum: [[{use: a}, {Normalize: {dim: 1}}], [{use: b}, {Normalize: {dim: 1}}]], pattern: 'n d, n d -> n'}`",
-    "PairwiseDistance": "it compares two values; of vectors `a` and `b`, `- use: (a - b) ** 2`, `- {Sum: 1, as: d}`, "
-    "`- use: d ** 0.5`",
-    "RNNCell": _CELL.format("RNN"),
-    "LSTMCell": _CELL.format("LSTM"),
-    "GRUCell": _CELL.format("GRU"),
+    "PairwiseDistance": "it compares two values; of vectors `a` and `b`, `- use: a - b`, `- Norm: 1`",
     "AdaptiveLogSoftmaxWithLoss": "it takes the labels as a second input; write `Linear` and `LogSoftmax`",
     **dict.fromkeys(_LOSSES, _LOSS),
     "Sequential": _BASE.format("write `sequential: [...]`, or name a block"),
@@ -42,6 +37,6 @@ UNOFFERED: Final[dict[str, str]] = {
     "Module": _BASE.format("write the layers that it would hold"),
     "DataParallel": "several devices are the trainer's business, not the network's",
     "RNNBase": "it is the base of `RNN`, `LSTM` and `GRU`; write one of those",
-    "RNNCellBase": "it is the base of the cells of `RNN`, `LSTM` and `GRU`; write one of those",
+    "RNNCellBase": "it is the base of `RNNCell`, `LSTMCell` and `GRUCell`; write one of those",
 }
 """Name of a class of torch.nn → the reason, and what to do instead."""

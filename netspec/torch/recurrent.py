@@ -117,3 +117,13 @@ class StatefulGRU(nn.GRU):
         if self.returns == "last":
             y = torch.cat([state[-2], state[-1]], dim=1) if self.bidirectional else state[-1]
         return y, state.transpose(0, 1)
+
+
+class StatefulLSTMCell(nn.LSTMCell):
+    """An `nn.LSTMCell` that is given its two states one by one."""
+
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]  # torch takes a pair
+        self, x: Tensor, h: Tensor | None = None, c: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """(N, I), (N, H) and (N, H) → both states of the next step, (N, H)."""
+        return super().forward(x, None if h is None or c is None else (h, c))

@@ -204,3 +204,34 @@ def weight_standardization(module: nn.Module, eps: float = 1e-6, gain: bool = Fa
     found = WeightStandardization(module.get_parameter("weight"), eps, gain, gamma)
     parametrize.register_parametrization(module, "weight", found)
     return module
+
+
+class LogSumExp(nn.Module):
+    """The logarithm of the sum of exponentials along one axis or several."""
+
+    def __init__(self, dim: int | tuple[int, ...], keepdim: bool = False) -> None:
+        super().__init__()
+        self.dim = dim
+        self.keepdim = keepdim
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.logsumexp(self.dim, self.keepdim)
+
+    def extra_repr(self) -> str:
+        return f"{self.dim}, keepdim={self.keepdim}"
+
+
+class Norm(nn.Module):
+    """The p-norm along one axis or several."""
+
+    def __init__(self, dim: int | tuple[int, ...], keepdim: bool = False, p: float = 2.0) -> None:
+        super().__init__()
+        self.dim = dim
+        self.keepdim = keepdim
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.linalg.vector_norm(x, self.p, self.dim, self.keepdim)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # torch's
+
+    def extra_repr(self) -> str:
+        return f"{self.dim}, keepdim={self.keepdim}, p={self.p}"

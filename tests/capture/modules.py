@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -131,7 +132,7 @@ class NormOfChannels(nn.LayerNorm):
         return x.permute(0, 3, 1, 2)
 
 
-def around(forward: Callable[..., Tensor], *parts: nn.Module) -> nn.Module:
+def around(forward: Callable[..., Any], *parts: nn.Module) -> nn.Module:
     """A module with these layers as `a`, `b` and so on, whose `forward` is a function of it and its input."""
 
     class Around(nn.Module):
@@ -140,7 +141,7 @@ def around(forward: Callable[..., Tensor], *parts: nn.Module) -> nn.Module:
             for name, part in zip("abcdef", parts, strict=False):
                 self.add_module(name, part)
 
-        def forward(self, *inputs: Tensor) -> Tensor:
+        def forward(self, *inputs: Tensor) -> Any:
             return forward(self, *inputs)
 
     return Around()

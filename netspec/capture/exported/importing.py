@@ -23,7 +23,7 @@ from netspec.capture.exported.steps import DTYPES, BatchPlan
 from netspec.capture.graph import NotCaptured
 from netspec.capture.importing import FromTorch, from_torch
 from netspec.capture.proving.precision import in_64_bits
-from netspec.capture.proving.proof import CLOSE, share_apart
+from netspec.capture.proving.proof import CLOSE, in_layouts, share_apart
 from netspec.torch.build import build
 
 _MOST: Final = 2**28
@@ -237,7 +237,7 @@ def _compared(
         torch.default_generator.manual_seed(7)
         theirs = net(*(x.clone() for x in inputs))
     theirs = [theirs] if isinstance(theirs, Tensor) else [x for x in theirs if isinstance(x, Tensor)]
-    worst = 0.0
+    worst, own = 0.0, in_layouts(own, found.layouts, inputs[0].shape[0])
     for i, (a, b) in enumerate(zip(own, theirs, strict=True)):
         if a.shape != b.shape:
             raise NotCaptured(f"output {i + 1} is {tuple(a.shape)} in the program and {tuple(b.shape)} in the spec")

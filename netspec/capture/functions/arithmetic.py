@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from netspec.capture.functions.masks import added
 from netspec.capture.functions.repeats import tiled
@@ -34,60 +34,44 @@ def combined(lowering: Lowering, call: TracedCall, op: str, left: Any, right: An
     if op == "+" and added(lowering, call, left, right):
         return
     result = call.results[0]
-    a, b, form = operands(lowering, result, left, right)
-    values = [value for value in (a, b) if isinstance(value, Traced)]
-    if op in ("*", "/") and len(values) == 2 and _both_repeat(left, right, result, form):
-        _outer_product(lowering, call, op, values, form)
-        return
-    is_sum = op in ("+", "-") and len(values) == 2 and len(left.shape) == len(right.shape) == len(result.shape)
-    if is_sum and _both_repeat(left, right, result, form):
-        combined(lowering, call, op, _whole(lowering, left, result), right)
-        return
-    if op in ("+", "*") and len(values) == 2 and values[0] is not values[1]:
-        lowering.add(call, {"+": "add", "*": "mul"}[op], None, branches=tuple(values), form=form)
-        return
-    if op == "*" and len(values) == 1:
-        number = b if isinstance(a, Traced) else a
-        if number == 1 and result not in lowering.lifted:
-            lowering.is_same(result, values[0])
-            return
-        lowering.add(call, "Scale", values[0], {"factor": number}, form=form)
-        return
-    nothing = op in ("+", "-", "/") and len(values) == 1 and not isinstance(b, Traced) and b == (op == "/")
-    if nothing and result not in lowering.lifted:
-        lowering.is_same(result, values[0])
-        return
-    lowering.add(call, "use", None, terms=(a, op, b), form=form)
-
-
-def operands(lowering: Lowering, result: Traced, left: Any, right: Any) -> tuple[Traced | float, Traced | float, Form]:
-    """What is combined element by element: values with as many axes as the result, or numbers, and where the batch of
-    the result is.
-
-    Raises:
-        NoForm: the batches do not meet.
-    """
     varying = [value for value in (left, right) if isinstance(value, Traced) and value.varies]
     of = lowering.anywhere(varying[0])[1] if varying else form_of(lowering, result)
     a, b = _operand(lowering, left, result, of), _operand(lowering, right, result, of)
     forms = {form for _, form in (a, b) if form is not None}
     if len(forms) > 1:
         raise NoForm("the batch is not in the same place in both tensors")
-    return a[0], b[0], forms.pop() if forms else of
+    form = forms.pop() if forms else of
+    values = [value for value, _ in (a, b) if isinstance(value, Traced)]
+    if op in ("*", "/") and len(values) == 2 and _both_repeat(left, right, result, form):
+        _outer_product(lowering, call, op, values, form)
+        return
+    if op in ("+", "-") and len(values) == 2 and _both_repeat(left, right, result, form):
+        whole, other = (left, right) if left.varies else (right, left)
+        for dim, (own, size) in enumerate(zip(whole.shape, result.shape, strict=True)):
+            whole = whole if own == size else tiled(lowering, whole, dim, size)
+        combined(lowering, call, op, *((whole, other) if left.varies else (other, whole)))
+        return
+    if op in ("+", "*") and len(values) == 2 and values[0] is not values[1]:
+        lowering.add(call, {"+": "add", "*": "mul"}[op], None, branches=tuple(values), form=form)
+        return
+    if op == "*" and len(values) == 1:
+        number = b[0] if isinstance(a[0], Traced) else a[0]
+        if number == 1 and result not in lowering.lifted:
+            lowering.is_same(result, values[0])
+            return
+        lowering.add(call, "Scale", values[0], {"factor": number}, form=form)
+        return
+    nothing = op in ("+", "-", "/") and len(values) == 1 and not isinstance(b[0], Traced) and b[0] == (op == "/")
+    if nothing and result not in lowering.lifted:
+        lowering.is_same(result, values[0])
+        return
+    lowering.add(call, "use", None, terms=(a[0], op, b[0]), form=form)
 
 
 def _both_repeat(left: Traced, right: Traced, result: Traced, form: Form) -> bool:
     """Whether each of two tensors is repeated along an axis of the other's, that of the batch apart."""
     whole = prod(_of_one(result, result, form))
     return all(prod(_of_one(value, result, form)) < whole for value in (left, right))
-
-
-def _whole(lowering: Lowering, value: Traced, result: Traced) -> Traced:
-    """A tensor repeated along the axes of a result in which it has 1s."""
-    for dim, (size, wanted) in enumerate(zip(value.shape, result.shape, strict=True)):
-        if size != wanted:
-            value = tiled(lowering, value, dim, wanted)
-    return value
 
 
 def _of_one(value: Traced, result: Traced, form: Form) -> tuple[int, ...]:
@@ -180,33 +164,13 @@ def _addcmul(lowering: Lowering, call: TracedCall) -> None:
         raise NoForm("`addcmul` with a factor has no form in a spec")
     result = call.results[0]
     product = made(result.shape, result)
-    combined(lowering, part_of(call, product), "*", given["tensor1"], given["tensor2"])
+    combined(lowering, _of(call, product), "*", given["tensor1"], given["tensor2"])
     combined(lowering, call, "+", given["input"], product)
 
 
-def part_of(call: TracedCall, result: Traced) -> TracedCall:
+def _of(call: TracedCall, result: Traced) -> TracedCall:
     """A part of a call, which gives a result between."""
     return TracedCall(call.function, None, "", call.args, call.kwargs, call.place, [result])
-
-
-def _norm(lowering: Lowering, call: TracedCall) -> None:
-    given = bound(call, "input p='fro' dim=None keepdim=False dtype=None")
-    order = given.get("ord", given["p"])
-    if order not in ("fro", 2, None) or given["dim"] is None:
-        raise NoForm("a norm other than the root of the squares' sum along axes has no form in a spec")
-    value, form = lowering.anywhere(given["input"])
-    rank = len(given["input"].shape)
-    dims = cast("tuple[int, ...]", given["dim"] if isinstance(given["dim"], tuple) else (given["dim"],))
-    found = [form.axis(dim, rank) for dim in dims]
-    if None in found or not given["keepdim"]:
-        raise NoForm("a norm over the batch, or without `keepdim`, has no form in a spec")
-    result = call.results[0]
-    squares, total = made(given["input"].shape, result), made(result.shape, result)
-    lowering.add(call, "use", None, terms=(value, "**", 2), form=form, gives=(squares,))
-    axes = sorted(axis for axis in found if axis is not None)
-    arguments = {"dim": axes[0] if len(axes) == 1 else axes, "keepdim": True}
-    lowering.add(call, "Sum", squares, arguments, form=form, gives=(total,))
-    lowering.add(call, "use", None, terms=(total, "**", 0.5), form=form)
 
 
 def _concat(lowering: Lowering, call: TracedCall) -> None:
@@ -270,5 +234,4 @@ HANDLERS: Final[dict[str, Handler]] = {
     **dict.fromkeys(("cat", "concat", "concatenate"), _concat),
     "stack": _stack,
     "addcmul": _addcmul,
-    **dict.fromkeys(("norm", "vector_norm", "linalg_vector_norm", "linalg_norm"), _norm),
 }

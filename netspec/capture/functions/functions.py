@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, cast
 
-from netspec.capture.functions import extremes, folds, moves, padding, placing, products, variances, weighted
+from netspec.capture.functions import folds, moves, padding, placing, products, reductions, variances, weighted
 from netspec.capture.functions.arithmetic import HANDLERS as ARITHMETIC
 from netspec.capture.functions.masks import HANDLERS as MASKS
 from netspec.capture.graph import Traced, TracedCall
@@ -37,6 +37,12 @@ _LAYERS: Final = {
     "sin": ("Sin", "input"),
     "cos": ("Cos", "input"),
     "abs": ("Abs", "input"),
+    "hardshrink": ("Hardshrink", "input lambd=0.5"),
+    "softshrink": ("Softshrink", "input lambd=0.5"),
+    "_threshold": ("Threshold", "input threshold value inplace=False"),
+    "threshold": ("Threshold", "input threshold value inplace=False"),
+    "clamp_min": ("Clamp", "input min"),
+    "clamp_max": ("Clamp", "input max"),
 }
 """Functions of each value alone: the layer, and torch's signature."""
 
@@ -69,6 +75,7 @@ _PLAIN: Final = {
     "adaptive_max_pool2d": ("AdaptiveMaxPool2d", "input output_size return_indices=False"),
     "pixel_shuffle": ("PixelShuffle", "input upscale_factor"),
     "pixel_unshuffle": ("PixelUnshuffle", "input downscale_factor"),
+    "channel_shuffle": ("ChannelShuffle", "input groups"),
     "local_response_norm": ("LocalResponseNorm", "input size alpha=0.0001 beta=0.75 k=1.0"),
 }
 """Functions of maps: the layer, and torch's signature."""
@@ -195,44 +202,12 @@ def _interpolate(lowering: Lowering, call: TracedCall) -> None:
     lowering.layered(call, "Upsample", value, arguments)
 
 
-def _reduction(name: str) -> Handler:
-    def handle(lowering: Lowering, call: TracedCall) -> None:
-        given = bound(call, "input dim=None keepdim=False dtype=None")
-        value, form = lowering.anywhere(given["input"])
-        rank = len(given["input"].shape)
-        dims = list(range(rank)) if given["dim"] is None else _dims(given["dim"])
-        wanted = [form.axis(dim, rank) for dim in dims]
-        if None in wanted:
-            raise NoForm(f"`{call.name}` over the batch mixes examples")
-        if name in ("Max", "Min") and len(call.results) > 1:
-            raise NoForm(f"`{call.name}` gives indices, too")
-        found = [dim for dim in wanted if dim is not None]
-        dim = found[0] if len(found) == 1 else tuple(sorted(found))
-        gone = 0 if given["keepdim"] else sum(d % rank < form.at for d in dims)
-        after = form._replace(at=form.at - gone)
-        lowering.layered(call, name, value, {"dim": dim, "keepdim": given["keepdim"]}, form=after)
-
-    return handle
-
-
-def _dims(dims: Any) -> list[int]:
-    return list(cast("tuple[int, ...]", dims)) if isinstance(dims, (list, tuple)) else [dims]
-
-
-def _max(name: str, of_two: str) -> Handler:
-    reduce = _reduction(name)
-
-    def handle(lowering: Lowering, call: TracedCall) -> None:
-        if len(call.results) == 2:  # the values alone are read, or the indices have no form
-            values, indices = call.results
-            call.results[:] = [values]
-            lowering.refused_results.add(indices)
-        if isinstance(call.kwargs.get("other", call.args[1] if len(call.args) > 1 else None), Traced):
-            extremes.HANDLERS[of_two](lowering, call)
-            return
-        reduce(lowering, call)
-
-    return handle
+def _clamp(lowering: Lowering, call: TracedCall) -> None:
+    given = bound(call, "input min=None max=None")
+    value, form = lowering.anywhere(given["input"])
+    if any(isinstance(given[name], Traced) for name in ("min", "max")):
+        raise NoForm("a clamp between tensors has no form in a spec")
+    lowering.layered(call, "Clamp", value, {"min": given["min"], "max": given["max"]}, form=form)
 
 
 def _roll(lowering: Lowering, call: TracedCall) -> None:
@@ -265,6 +240,11 @@ def _attended(lowering: Lowering, call: TracedCall) -> None:
     lowering.add(call, "attend", None, branches=branches, options=options, path=call.path)
 
 
+_RANDOM: Final = (
+    "randn_like", "rand_like", "randint_like", "bernoulli", "multinomial", "normal", "gumbel_softmax",
+)  # fmt: skip
+
+
 def _draws(lowering: Lowering, call: TracedCall) -> None:
     raise NoForm(
         f"`{call.name}` draws random numbers in both modes; a spec draws in dropout and in `GaussianSample`, which is "
@@ -280,30 +260,27 @@ HANDLERS: Final[dict[str, Handler]] = {
     **padding.HANDLERS,
     **folds.HANDLERS,
     **variances.HANDLERS,
-    **extremes.HANDLERS,
     **ARITHMETIC,
     **weighted.HANDLERS,
     **products.HANDLERS,
+    **reductions.HANDLERS,
     "dropout": _dropout("Dropout"),
     "dropout1d": _dropout("Dropout1d"),
     "dropout2d": _dropout("Dropout2d"),
     "dropout3d": _dropout("Dropout3d"),
     "feature_dropout": _dropout("Dropout2d"),
     "softmax": _softmax("Softmax"),
+    "softmin": _softmax("Softmin"),
     "log_softmax": _softmax("LogSoftmax"),
     "glu": _glu,
     "normalize": _normalize,
     "interpolate": _interpolate,
     "upsample": _interpolate,
-    "mean": _reduction("Mean"),
-    "sum": _reduction("Sum"),
-    "amax": _reduction("Max"),
-    "amin": _reduction("Min"),
-    "max": _max("Max", "maximum"),
-    "min": _max("Min", "minimum"),
+    "clamp": _clamp,
+    "clip": _clamp,
     "roll": _roll,
     **MASKS,
     "attended": _attended,
-    **dict.fromkeys(("randn_like", "rand_like", "randint_like", "bernoulli", "multinomial", "normal"), _draws),
+    **dict.fromkeys(_RANDOM, _draws),
     **dict.fromkeys(("contiguous", "clone", "to", "type_as", "float", "identity", "alias", "cpu"), _same),
 }

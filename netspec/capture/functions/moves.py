@@ -226,9 +226,9 @@ def _indexed(lowering: Lowering, call: TracedCall, value: Traced, parts: list[An
         if axis is None:
             raise NoForm("examples are chosen from the batch")
         if word == "Slice":
-            shape[here] = len(range(*part.indices(shape[here])))
+            size, shape[here] = shape[here], len(range(*part.indices(shape[here])))
             arguments = {"dim": axis, "start": part.start, "end": part.stop, "step": part.step}
-            if part.stop is not None and part.stop >= value.shape[dim]:
+            if part.stop is not None and part.stop >= size:
                 del arguments["end"]
             arguments = {name: n for name, n in arguments.items() if n not in (None, 1 if name == "step" else None)}
             if arguments.get("start") == 0:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any, Final, cast
+from typing import Any, Final
 
-from netspec.capture.functions.arithmetic import combined
+from netspec.capture.functions.einsums import Equation, einsum, multiplied
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import PlacedItem, made
-from netspec.capture.lowering.forms import FIXED, Form, NoForm
+from netspec.capture.lowering.forms import Form, NoForm
 from netspec.capture.lowering.lowering import Handler, Lowering
 from netspec.capture.modules.binding import bound
 
@@ -23,12 +23,17 @@ def product(lowering: Lowering, call: TracedCall, left: Any, right: Any) -> None
     """The matrix product of two tensors, of which one may be made of parameters."""
     if not isinstance(left, Traced) or not isinstance(right, Traced):
         raise NoForm("a product of what is no tensor has no form in a spec")
-    if left.varies and right.varies:
+    front = "abcefg"[: len(left.shape) - 2]
+    if len(right.shape) == 1 and len(left.shape) > 1:
+        multiplied(lowering, call, (left, right), Equation([f"{front}id", "d"], f"{front}i"))
+    elif left.varies and right.varies:
         _of_two(lowering, call, left, right)
     elif left.varies or right.varies:
         _with_parameter(lowering, call, left, right)
+    elif left.shape[:-2] == right.shape[:-2]:
+        multiplied(lowering, call, (left, right), Equation([f"{front}id", f"{front}dj"], f"{front}ij"))
     else:
-        raise NoForm("a product of parameters has no form in a spec")
+        raise NoForm("a product of parameters that repeats one of them has no form in a spec")
 
 
 def _of_two(lowering: Lowering, call: TracedCall, left: Traced, right: Traced) -> None:
@@ -80,6 +85,8 @@ def _with_parameter(lowering: Lowering, call: TracedCall, left: Traced, right: T
     moving, fixed = (left, right) if left.varies else (right, left)
     value, form = lowering.anywhere(moving)
     rank, own = len(moving.shape), len(fixed.shape)
+    sizes = lowering.constants.get(fixed, (fixed, fixed.shape))[1]  # of what is repeated for each example, once
+    seen = sizes if len(sizes) == own else fixed.shape
     across = rank - 2 if moving is left else rank - 1  # the axis that no sum runs over
     if (
         rank < 2
@@ -96,12 +103,11 @@ def _with_parameter(lowering: Lowering, call: TracedCall, left: Traced, right: T
     kept: list[int] = []
     for axis in range(own - 2):
         at = axis + rank - own
-        if fixed.shape[axis] != 1:
-            if at == form.at or fixed.shape[axis] != moving.shape[at]:
+        if seen[axis] != 1:
+            if at == form.at or seen[axis] != moving.shape[at]:
                 raise NoForm("a product with a parameter repeats one of the two along an axis")
             kept.append(axis)
-    sizes = (*(fixed.shape[axis] for axis in kept), *fixed.shape[-2:])
-    constant = lowering.constant(fixed, (1, *sizes))
+    constant = lowering.constant(fixed, (1, *(seen[axis] for axis in kept), *seen[-2:]))
     others = ["d", "j"] if moving is left else ["i", "d"]
     theirs = ["n", *(names[axis + rank - own] for axis in kept), *others]
     mine = ["n", *inner, *(name for i, name in enumerate(names) if i != form.at)]
@@ -112,58 +118,7 @@ def _with_parameter(lowering: Lowering, call: TracedCall, left: Traced, right: T
     lowering.add(call, "einsum", None, branches=branches, options={"pattern": pattern}, form=form)
 
 
-def _addmm(lowering: Lowering, call: TracedCall) -> None:
-    """`addmm(bias, x, weight)`, as the linear layers of GPT-2 have it."""
-    given = bound(call, "input mat1 mat2 beta=1 alpha=1")
-    if given["beta"] != 1 or given["alpha"] != 1:
-        raise NoForm("`addmm` with factors has no form in a spec")
-    result = call.results[0]
-    between = made(result.shape, result)
-    part = TracedCall(call.function, None, "", call.args, call.kwargs, call.place, [between])
-    product(lowering, part, given["mat1"], given["mat2"])
-    combined(lowering, call, "+", between, given["input"])
-
-
-def _einsum(lowering: Lowering, call: TracedCall) -> None:
-    equation: Any = call.args[0]
-    given: Any = call.args[1]
-    operands = cast("tuple[Traced, ...]", given if isinstance(given, tuple) else call.args[1:])
-    if not isinstance(equation, str) or "..." in equation:
-        raise NoForm("an einsum with `...` has no form yet")
-    left, _, right = equation.replace(" ", "").partition("->")
-    parts = left.split(",")
-    pairs = [*zip(parts, operands, strict=True)]
-    varying = next((part[0] for part, operand in pairs if operand.varies), None)
-    is_fixed = varying is None and not all(operand.shape[:1] == (1,) for operand in operands)
-    if is_fixed:  # of parameters alone, one for all examples
-        varying = next(letter for letter in "nabcdefghijklm" if letter not in left)
-        right = varying + right
-    batch = varying or parts[0][0]
-    values: list[Traced] = []
-    for i, operand in enumerate(operands):
-        if operand.varies:
-            values.append(lowering.taken(operand))
-            if not parts[i].startswith(batch):
-                raise NoForm(_FIRST)
-            continue
-        if parts[i].startswith(batch) and operand.shape[0] == 1:  # one for all examples
-            values.append(lowering.constant(operand, operand.shape))
-            continue
-        if batch in parts[i]:
-            raise NoForm(_FIRST)
-        parts[i] = batch + parts[i]
-        values.append(lowering.constant(operand, (1, *operand.shape)))
-    if not right.startswith(batch):
-        raise NoForm(_FIRST)
-    options = {"pattern": ", ".join(" ".join(part) for part in parts) + " -> " + " ".join(right)}
-    form = FIXED if is_fixed else Form()
-    lowering.add(call, "einsum", None, branches=tuple(values), options=options, form=form)
-
-
-_FIRST: Final = "the batch is not the first axis of each of its tensors"
-
 HANDLERS: Final[dict[str, Handler]] = {
     **dict.fromkeys(("matmul", "bmm", "mm", "__matmul__"), _matmul),
-    "addmm": _addmm,
-    "einsum": _einsum,
+    "einsum": einsum,
 }

@@ -40,6 +40,31 @@ def tiled(lowering: Lowering, value: Traced, dim: int, times: int) -> Traced:
     return chosen_along(lowering, value, dim, index, (size * times,))
 
 
+def one_for_all(lowering: Lowering, value: Traced, axis: int) -> Traced:
+    """A value that no input decides, and that a program repeats for each example along an axis: with the batch first.
+
+    Raises:
+        NoForm: it is not the same for all examples.
+    """
+    source, rank = value, len(value.shape)
+    if source.kind == "numbers" and bool((source.tensor == source.tensor.narrow(axis, 0, 1)).all()):
+        source = Traced("numbers", (), value.dtype, tensor=source.tensor.narrow(axis, 0, 1))
+        source.shape = tuple(source.tensor.shape)
+    while axis >= rank - len(source.shape) and source.shape[axis - rank] != 1:
+        maker = source.maker
+        before = None if maker is None else next(maker.reads())
+        if maker is None or before is None or not (before.shape == source.shape or maker.name in _REPEATING):
+            raise NoForm("what each example is given of the batch is not one tensor for all, repeated for each")
+        source = before
+    sizes = (*(1 for _ in range(rank - len(source.shape))), *source.shape)
+    if sizes != (*value.shape[:axis], 1, *value.shape[axis + 1 :]):
+        raise NoForm("a tensor that is one for all examples is repeated along another axis than that of the batch, too")
+    return lowering.constant(source, (1, *sizes[:axis], *sizes[axis + 1 :]))
+
+
+_REPEATING: Final = frozenset(("expand", "expand_as", "broadcast_to", "repeat", "tile", "repeat_interleave"))
+
+
 def windows(lowering: Lowering, value: Traced, dim: int, size: int, step: int) -> Traced:
     """The windows of an axis, each of so many places, and so many places behind the one in front of it: two axes in the
     place of one."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from math import prod
 from typing import Any, Final, cast
 
 import torch
 
 from netspec.capture.functions.arithmetic import combined
 from netspec.capture.functions.blurs import blurred
+from netspec.capture.functions.einsums import Equation, multiplied
 from netspec.capture.functions.masks import Truth, masked, shown_by, truth_of
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import made
@@ -37,6 +40,9 @@ def _keys(**given: Any) -> dict[str, str]:
 
 def _linear(lowering: Lowering, call: TracedCall) -> None:
     given = bound(call, "input weight bias=None")
+    if given["weight"].kind == "made":
+        _computed_linear(lowering, call, given)
+        return
     weight = _learned(given["weight"], "weight")
     value, form = lowering.anywhere(given["input"])
     if form.at == len(given["input"].shape) - 1:
@@ -50,6 +56,19 @@ def _linear(lowering: Lowering, call: TracedCall) -> None:
         return
     arguments = {"out_features": weight.shape[0], "bias": bias is not None}
     lowering.layered(call, "Linear", value, arguments, form=form, keys=_keys(weight=weight, bias=bias))
+
+
+def _computed_linear(lowering: Lowering, call: TracedCall, given: dict[str, Any]) -> None:
+    """A product with a weight that is computed of parameters."""
+    result, operands = call.results[0], (given["input"], given["weight"])
+    axes = "abcefghijk"[: len(result.shape) - 1]
+    equation = Equation([f"{axes}d", "od"], f"{axes}o")
+    if given["bias"] is None:
+        multiplied(lowering, call, operands, equation)
+        return
+    between = made(result.shape, result)
+    multiplied(lowering, replace(call, results=[between]), operands, equation)
+    combined(lowering, call, "+", between, given["bias"])
 
 
 def _convolution(axes: int) -> Handler:
@@ -132,6 +151,25 @@ def _group_norm(lowering: Lowering, call: TracedCall) -> None:
     arguments = {"num_groups": given["num_groups"], "eps": given["eps"], "affine": given["weight"] is not None}
     keys = _keys(weight=given["weight"], bias=given["bias"])
     lowering.layered(call, "GroupNorm", lowering.taken(given["input"]), arguments, keys=keys)
+
+
+def _instance_norm(lowering: Lowering, call: TracedCall) -> None:
+    given = bound(
+        call,
+        "input running_mean=None running_var=None weight=None bias=None use_input_stats=True momentum=0.1 eps=1e-5",
+    )
+    if given["running_mean"] is not None or not given["use_input_stats"]:
+        raise NoForm("`instance_norm` with statistics that are kept has no form in a spec: `nn.InstanceNorm2d` has")
+    value, keys = lowering.taken(given["input"]), _keys(weight=given["weight"], bias=given["bias"])
+    arguments = {"eps": given["eps"], "affine": given["weight"] is not None}
+    lowering.layered(call, f"InstanceNorm{len(value.shape) - 2}d", value, arguments, keys=keys)
+
+
+def _prelu(lowering: Lowering, call: TracedCall) -> None:
+    given = bound(call, "input weight")
+    weight = _learned(given["weight"], "weight")
+    arguments = {"num_parameters": prod(weight.shape)}
+    lowering.layered(call, "PReLU", lowering.taken(given["input"]), arguments, keys=_keys(weight=weight))
 
 
 def _embedding(lowering: Lowering, call: TracedCall) -> None:
@@ -265,6 +303,8 @@ HANDLERS: Final[dict[str, Handler]] = {
     "rms_norm": _rms_norm,
     "group_norm": _group_norm,
     "embedding": _embedding,
+    "instance_norm": _instance_norm,
+    "prelu": _prelu,
     "scaled_dot_product_attention": _attention,
     "multi_head_attention_forward": _multi_head,
 }

@@ -42,6 +42,11 @@ class Form(NamedTuple):
         """The shape of the value, for one of the tensor."""
         return (batch if self.at >= 0 else 1, *self.inner, *(size for i, size in enumerate(tensor) if i != self.at))
 
+    def told(self, sizes: Sequence[Any]) -> str:
+        """The axes of a tensor of these sizes, with N for the batch: `(5, N, 16)`, `(N · 5, 16)`."""
+        batch = " · ".join(["N", *map(str, self.inner)])
+        return f"({', '.join(batch if i == self.at else str(size) for i, size in enumerate(sizes))})"
+
 
 FIXED: Final = Form(-1)
 """That of a tensor without a batch."""

@@ -73,7 +73,7 @@ def unread_dropped(lowering: Lowering, items: list[PlacedItem], outputs: Sequenc
     """Take away what functions make of parameters and nobody reads in the spec: all of it together may be known by
     another word, such as a weight that is standardised."""
     graph = ItemGraph(items, outputs)
-    for value in reversed(lowering.computed):
+    for value in (lowering.same.get(value, value) for value in reversed(lowering.computed)):
         if graph.maker(value) is not None and graph.counts[value] == 0:
             graph.dropped(items, value)
 

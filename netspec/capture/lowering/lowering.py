@@ -321,7 +321,7 @@ class Lowering:
         name = type(layer).__name__
         computed_weight = parametrized(call.layer)
         names: Mapping[str, str] = {} if computed_weight is None else computed_weight.names
-        keys = {names.get(key, key): f"{call.path}.{key}" for key in call.layer.state_dict()}
+        keys = {names.get(key, key): f"{call.path}.{key}".lstrip(".") for key in call.layer.state_dict()}
         given = [arg for arg in (*call.args, *call.kwargs.values()) if isinstance(arg, Traced)]
         if not given:
             raise NoForm(f"`{name}` is given no tensor")

@@ -258,6 +258,7 @@ def _whole(value: Any) -> Any:
 _SPECIAL: Final = {
     **{f"{way}{name}": name for way in ("Chain", "Stateful") for name in ("RNN", "LSTM", "GRU")},
     **{f"SizedMaxUnpool{axes}d": f"MaxUnpool{axes}d" for axes in (1, 2, 3)},
+    "StatefulLSTMCell": "LSTMCell",
     "ShiftedWindowAttention": "WindowAttention",
     "ShiftedWindowAttentionV2": "WindowAttention",
     "RelativePositionalMultiHeadAttention": "GridAttention",

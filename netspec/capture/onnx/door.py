@@ -13,9 +13,10 @@ from torch import Tensor, nn
 
 from netspec.capture.graph import NotCaptured
 from netspec.capture.importing import FromTorch, from_torch
+from netspec.capture.lowering.forms import Form
 from netspec.capture.onnx.building import built
 from netspec.capture.onnx.reading import LARGEST, OnnxFile, OnnxInput, read_onnx
-from netspec.capture.proving.proof import share_apart
+from netspec.capture.proving.proof import in_layouts, share_apart
 from netspec.diagnostics import UsageError
 from netspec.torch.build import build
 
@@ -73,7 +74,8 @@ def from_onnx(
     difference, notes = None, list[str]()
     if is_verified:
         net.load_state_dict(weights)
-        difference, note = _held(file, net.eval(), _example(network, file.inputs, of_inputs, _batch(file)))
+        held = _example(network, file.inputs, of_inputs, _batch(file))
+        difference, note = _held(file, net.eval(), held, found.layouts)
         notes += [note] if note else []
     notes += [f"numbers of {kind} are written as float32" for kind in sorted(file.floats)]
     notes += [
@@ -135,8 +137,14 @@ def _example(network: nn.Module, inputs: Sequence[OnnxInput], sizes: Sequence[li
     return found
 
 
-def _held(file: OnnxFile, net: nn.Module, example: list[Tensor]) -> tuple[float | None, str]:
+def _held(file: OnnxFile, net: nn.Module, example: list[Tensor], layouts: Sequence[Form]) -> tuple[float | None, str]:
     """How far the built net is from what onnxruntime computes of the file, or why that is not known.
+
+    Args:
+        file: the file.
+        net: the built net, with the weights of the file.
+        example: what both are given.
+        layouts: where the outputs of the file have the batch.
 
     Raises:
         NotCaptured: farther than `CLOSE`.
@@ -161,7 +169,7 @@ def _held(file: OnnxFile, net: nn.Module, example: list[Tensor]) -> tuple[float 
     with torch.no_grad():
         found: Any = net(*example)
     ours: list[Tensor] = [found] if isinstance(found, Tensor) else list(found)
-    worst = 0.0
+    worst, theirs = 0.0, in_layouts(theirs, layouts, example[0].shape[0])
     for a, b, name in zip(ours, theirs, file.outputs, strict=True):
         if a.shape != b.shape:
             raise NotCaptured(

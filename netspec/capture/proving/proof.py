@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from netspec.capture.items import PlacedItem
+from netspec.capture.lowering.forms import Form
 from netspec.capture.modules.layers import dropped_share
 from netspec.capture.proving.precision import in_64_bits
 from netspec.capture.proving.unused import unkept
@@ -102,10 +103,13 @@ class EqualityProof:
         left_out: Collection[str] = (),
         order: Sequence[int] = (),
         wide: WideNumbers | None = None,
+        layouts: Sequence[Form] = (),
     ) -> None:
         self.left_out = left_out
         self.order = order
         """Which of the module's outputs in training mode are those of the spec; all of them if it is empty."""
+        self.layouts = layouts
+        """Where the module's outputs have the batch."""
         self.keys = keys
         self.seed = seed
         self.theirs = copied(module).double()
@@ -150,7 +154,7 @@ class EqualityProof:
             Unproven: it is more than `CLOSE`.
         """
         with torch.set_grad_enabled(has_gradients):
-            theirs = self._run(self.theirs, inputs, training, self.order if training else ())
+            theirs = self._run(self.theirs, inputs, training, self.order if training else (), self.layouts)
             ours = self._run(self.ours, inputs, training)
         if len(theirs.outputs) != len(ours.outputs):
             raise Unproven(f"the module gives {len(theirs.outputs)} tensors, the spec {len(ours.outputs)}")
@@ -183,7 +187,14 @@ class EqualityProof:
         pairs = ((self.keys[own], value) for own, value in self.ours.named_buffers() if own in self.keys)
         return max((_close(theirs[key].reshape(b.shape), b, f"`{key}`") for key, b in pairs), default=0.0)
 
-    def _run(self, model: nn.Module, inputs: Sequence[Tensor], training: bool, order: Sequence[int] = ()) -> _RunResult:
+    def _run(
+        self,
+        model: nn.Module,
+        inputs: Sequence[Tensor],
+        training: bool,
+        order: Sequence[int] = (),
+        layouts: Sequence[Form] = (),
+    ) -> _RunResult:
         set_mode(model, training=training)
         for parameter in model.parameters():  # all gradients are compared, also of what does not train
             parameter.requires_grad_(parameter.is_floating_point())
@@ -194,11 +205,25 @@ class EqualityProof:
             outputs = tensors_of(_ran(model, given))
         if sorted(order) == list(range(len(outputs))):
             outputs = [outputs[i] for i in order]
+        outputs = in_layouts(outputs, layouts, inputs[0].shape[0])
         score = _score(outputs, self.seed)
         if score.requires_grad:
             torch.autograd.backward(score)
         weights = {key: p.grad.to_dense() for key, p in _parameters(model) if p.grad is not None}
         return _RunResult([output.detach() for output in outputs], [x.grad for x in given if x.requires_grad], weights)
+
+
+def in_layouts(outputs: Sequence[Tensor], layouts: Sequence[Form], batch: int) -> list[Tensor]:
+    """A module's outputs as a spec has them: the batch first and alone. Those that cannot be such stay as they are."""
+    found = list(outputs)
+    for i, (output, form) in enumerate(zip(outputs, layouts, strict=False)):
+        if form.plain or not 0 <= form.at < output.ndim:
+            continue
+        moved = output.movedim(form.at, 0)
+        sizes = (batch, *(form.inner if len(form.inner) > 1 else [-1] * len(form.inner)), *moved.shape[1:])
+        if output.shape[form.at] % batch == 0 and (-1 in sizes or math.prod(sizes) == output.numel()):
+            found[i] = moved.reshape(sizes)
+    return found
 
 
 def kept_numbers(module: nn.Module, left_out: Collection[str]) -> Iterator[tuple[nn.Module, str, Tensor]]:

@@ -25,6 +25,7 @@ from netspec.capture.graph import (
     values_in,
     without_idle,
 )
+from netspec.capture.running.composites import composite_of
 from netspec.capture.running.given import TAKES_TENSORS
 from netspec.capture.running.modes import as_it_was, modes_of, set_mode
 from netspec.capture.running.own import attends, joined
@@ -137,7 +138,7 @@ class _Recorder(TorchFunctionMode):
     def _module(
         self, call: Callable[..., Any], module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        if self._inside or (module is self.trace.root.module and self._region.parent is None):
+        if self._inside or (module is self.trace.root.module and not self._is_one(module)):
             return call(module, *args, **kwargs)
         path = self._paths.get(module)
         place = _place()
@@ -150,12 +151,7 @@ class _Recorder(TorchFunctionMode):
                 "`ModuleList` or in a `ModuleDict`"
             )
         given = self._told((args, kwargs))
-        self._inside = True  # whether it is one may be seen by what it computes
-        try:
-            is_layer = self._is_layer(module)
-        finally:
-            self._inside = False
-        if is_layer:
+        if self._is_one(module):
             self._inside = True
             try:
                 result = _another(call, module, args, kwargs)
@@ -164,7 +160,7 @@ class _Recorder(TorchFunctionMode):
             called = TracedCall(None, module, path, given[0], given[1], place, training=module.training)
             self._record(called, result)
             return result
-        region = Region(module, path, list(_values(given)), place, self._region)
+        region = Region(module, path, list(values_in(given)), place, self._region)
         self._region.steps.append(region)
         outer, self._region = (self._region, self._joins), region
         self._joins = attends(module)
@@ -176,6 +172,14 @@ class _Recorder(TorchFunctionMode):
             self._region, self._joins = outer
         region.result = self._told(result)
         return result
+
+    def _is_one(self, module: nn.Module) -> bool:
+        """Whether a module is a layer, which may be seen by what it computes."""
+        self._inside = True
+        try:
+            return self._is_layer(module)
+        finally:
+            self._inside = False
 
     # ---- functions
 
@@ -193,16 +197,20 @@ class _Recorder(TorchFunctionMode):
             args = (args[0], (args[1],), *args[2:])
         if func is torch.Tensor.__setitem__:
             self._as_before(*args)
+        composite = composite_of(func, args, kwargs)
+        if composite is not None:
+            with self:
+                return composite(*args, **kwargs)
         given = None if _says_no_values(func) else self._told((args, kwargs))
         result: Any = func(*args, **kwargs)
         if given is None:
             return result
-        if func is torch.Tensor.__setitem__ and any(value.varies for value in _values(given)):
+        if func is torch.Tensor.__setitem__ and any(value.varies for value in values_in(given)):
             self._record(TracedCall(func, None, "", given[0], given[1], _place()), args[0])
             return result
         if _tensors(result):
             self._record(TracedCall(func, None, "", given[0], given[1], _place()), result)
-        elif any(value.varies for value in _values(given)) and _has_numbers(result):
+        elif any(value.varies for value in values_in(given)) and _has_numbers(result):
             self.trace.read.append((name, _place()))
         return cast("object", result)
 
@@ -346,9 +354,8 @@ _OF_THE_FIRST: Final = frozenset(("to", "type_as", "view_as", "reshape_as", "exp
 
 _INDEXED: Final = frozenset((torch.Tensor.__getitem__, torch.Tensor.__setitem__))
 
-_VIEWS: Final = frozenset(
-    getattr(torch.Tensor, name).__get__ for name in ("T", "mT", "H", "mH", "data", "real")
-)  # properties that are tensors
+_VIEWS: Final = frozenset(getattr(torch.Tensor, name).__get__ for name in ("T", "mT", "H", "mH", "data", "real"))
+"""Properties that are tensors."""
 
 
 def named_modules(module: nn.Module) -> dict[str, nn.Module]:
@@ -370,10 +377,6 @@ def _tensors_in(tree: Any) -> list[Tensor]:
     if isinstance(tree, (tuple, list)):
         return [one for item in tree for one in _tensors_in(item)]  # pyright: ignore[reportUnknownVariableType]  # any results
     return [tree] if isinstance(tree, Tensor) else []
-
-
-def _values(tree: Any) -> list[Traced]:
-    return list(values_in(tree))
 
 
 def _place() -> Place | None:

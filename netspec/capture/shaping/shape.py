@@ -191,7 +191,8 @@ def _named(items: list[PlacedItem], path: str) -> list[PlacedItem]:
         elif not numbered and item.is_combinator and not item.path:  # no module of the program's
             pass
         elif (has_keys(item) or _is_named_part(item, name, in_numbers=numbered)) and not item.is_inline:
-            own = item.word.lower() if item.path == path and path else item.path
+            is_whole = item.path == path and (path or all(key == name for name, key in item.keys.items()))
+            own = item.word.lower() if is_whole else item.path
             item.name = _identifier(name or own or _key_of(item))
             if item.name in taken:
                 item.name = None

@@ -1,0 +1,134 @@
+"""Functions of torch's that are several others, one after the other: a trace has those.
+
+Each computes, of the arguments that torch's takes, what torch's computes, and has its gradients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+
+def composite_of(
+    function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> Callable[..., Tensor] | None:
+    """What computes the same as a function of torch's by others; None of one that is no such function.
+
+    Args:
+        function: torch's.
+        args: what it is called with, as far as that has no names.
+        kwargs: the rest.
+    """
+    name = getattr(function, "__name__", "")
+    if name in _OF_TENSORS and not any(isinstance(given, Tensor) for given in (*args[1:], *kwargs.values())):
+        return None  # of one tensor
+    return _COMPOSITES.get(name)
+
+
+_OF_TENSORS: Final = ("max", "min", "clamp", "clip", "clamp_min", "clamp_max")
+"""Functions that are others where they are given a second tensor."""
+
+
+# ---- distances
+
+
+def _cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
+    one, other = (torch.nn.functional.normalize(x, dim=dim, eps=eps) for x in (x1, x2))
+    return (one * other).sum(dim)
+
+
+def _pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
+    return _norm(x1 - x2 + eps, p, -1, keepdim)
+
+
+def _cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "") -> Tensor:
+    return _norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p, -1)
+
+
+def _norm(x: Tensor, p: float, dim: int, keepdim: bool = False) -> Tensor:
+    return torch.linalg.vector_norm(x, p, dim, keepdim)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # torch's
+
+
+# ---- two values, of which one counts
+
+
+def _maximum(input: Tensor, other: Tensor) -> Tensor:
+    if input.shape == other.shape:
+        return torch.stack((input, other), -1).amax(-1)
+    whole, part = _wider(input, other)
+    return part + (whole - part).relu()
+
+
+def _minimum(input: Tensor, other: Tensor) -> Tensor:
+    if input.shape == other.shape:
+        return torch.stack((input, other), -1).amin(-1)
+    whole, part = _wider(input, other)
+    return part - (part - whole).relu()
+
+
+def _wider(one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+    """The larger of two tensors first, of which the smaller is repeated by the arithmetic."""
+    return (one, other) if one.numel() >= other.numel() else (other, one)
+
+
+def _clamp(input: Tensor, min: Tensor | None = None, max: Tensor | None = None) -> Tensor:
+    above = input if min is None else _maximum(input, min)
+    return above if max is None else _minimum(above, max)
+
+
+def _clamp_max(input: Tensor, max: Tensor) -> Tensor:
+    return _clamp(input, max=max)
+
+
+# ---- products
+
+
+def _scaled(x: Tensor, factor: float) -> Tensor:
+    return x if factor == 1 else x * factor
+
+
+def _addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, beta: float = 1, alpha: float = 1) -> Tensor:
+    product = _scaled(torch.matmul(batch1, batch2), alpha)
+    return product if beta == 0 else _scaled(input, beta) + product
+
+
+def _addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    return _addbmm(input, mat1, mat2, beta, alpha)
+
+
+def _bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    names = "bcdefgh"[: input1.ndim - 1]
+    product = torch.einsum(f"{names}i,kij,{names}j->{names}k", input1, weight, input2)
+    return product if bias is None else product + bias
+
+
+def _outer(input: Tensor, vec2: Tensor) -> Tensor:
+    return input.unsqueeze(1) * vec2.unsqueeze(0)
+
+
+def _lerp(input: Tensor, end: Tensor, weight: float | Tensor) -> Tensor:
+    return input + weight * (end - input)
+
+
+_COMPOSITES: Final[dict[str, Callable[..., Tensor]]] = {
+    "cosine_similarity": _cosine_similarity,
+    "pairwise_distance": _pairwise_distance,
+    "cdist": _cdist,
+    "addmm": _addmm,
+    "baddbmm": _addmm,
+    "bilinear": _bilinear,
+    "outer": _outer,
+    "ger": _outer,
+    "lerp": _lerp,
+    "maximum": _maximum,
+    "max": _maximum,
+    "minimum": _minimum,
+    "min": _minimum,
+    "clamp": _clamp,
+    "clip": _clamp,
+    "clamp_min": _clamp,
+    "clamp_max": _clamp_max,
+}

@@ -1,0 +1,110 @@
+"""Functions of torch's that are several others, products by einsum, and reductions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tests.capture.modules import around
+from tests.capture.test_from_torch import equal, imported, refusal
+
+F: Any = functional
+T: Any = torch
+"""torch, of whose functions some have no types."""
+
+
+def fed(forward: Callable[[Any, Any], Any], *parts: nn.Module, **parameters: tuple[int, ...]) -> nn.Module:
+    """A module with these layers and learned tensors whose `forward` is a function of it and its input."""
+    return _learning(around(forward, *parts), parameters)
+
+
+def given_two(forward: Callable[[Any, Any, Any], Any], *parts: nn.Module, **parameters: tuple[int, ...]) -> nn.Module:
+    """As `fed`, of two inputs."""
+    return _learning(around(forward, *parts), parameters)
+
+
+def _learning(module: nn.Module, parameters: dict[str, tuple[int, ...]]) -> nn.Module:
+    for name, shape in parameters.items():
+        module.register_parameter(name, nn.Parameter(torch.randn(shape)))
+    return module
+
+
+FOUR, PAIR = ((6,), (6,)), ((4, 6), (7, 6))
+CASES: dict[str, tuple[nn.Module, tuple[tuple[int, ...], ...]]] = {
+    "cosine_similarity": (given_two(lambda s, x, y: F.cosine_similarity(s.a(x), s.a(y)), nn.Linear(6, 5)), FOUR),
+    "nn.CosineSimilarity": (
+        given_two(lambda s, x, y: s.b(s.a(x), y), nn.Linear(6, 6), nn.CosineSimilarity(dim=1)),
+        FOUR,
+    ),
+    "pairwise_distance": (given_two(lambda s, x, y: F.pairwise_distance(s.a(x), s.a(y)), nn.Linear(6, 5)), FOUR),
+    "cdist": (given_two(lambda s, x, y: T.cdist(x, s.a(y), p=1), nn.Linear(6, 6)), PAIR),
+    "cdist to prototypes": (fed(lambda s, x: -T.cdist(x, s.p), p=(10, 6)), ((6,),)),
+    "baddbmm": (
+        given_two(lambda s, x, y: T.baddbmm(s.c, x, s.a(y).transpose(1, 2), alpha=0.5), nn.Linear(6, 6), c=(1, 4, 7)),
+        PAIR,
+    ),
+    "addmm": (fed(lambda s, x: T.addmm(s.c, x, s.w, beta=2, alpha=0.5), c=(5,), w=(6, 5)), ((6,),)),
+    "nn.Bilinear": (given_two(lambda s, x, y: s.a(x, y), nn.Bilinear(6, 6, 4)), PAIR[:1] * 2),
+    "outer": (fed(lambda s, x: x + T.outer(s.u, s.v), u=(5,), v=(6,)), ((5, 6),)),
+    "lerp": (given_two(lambda s, x, y: T.lerp(s.a(x), y, 0.3), nn.Linear(6, 6)), FOUR),
+    "maximum": (given_two(lambda s, x, y: T.maximum(s.a(x), y) - T.min(x, y), nn.Linear(6, 6)), FOUR),
+    "logsumexp": (fed(lambda s, x: s.a(x) - s.a(x).logsumexp(-1, keepdim=True), nn.Linear(6, 5)), ((6,),)),
+    "norm": (fed(lambda s, x: T.linalg.norm(s.a(x), dim=-1) + x.norm(p=1, dim=2), nn.Linear(6, 5)), ((4, 6),)),
+    "largest norm": (fed(lambda s, x: s.a(x).norm(p=float("inf"), dim=-1), nn.Linear(6, 5)), ((4, 6),)),
+    "linear with a computed weight": (
+        fed(lambda s, x: F.linear(F.normalize(x), F.normalize(s.w) + s.b @ s.c), w=(10, 6), b=(10, 2), c=(2, 6)),
+        ((6,),),
+    ),
+    "a product with a vector": (fed(lambda s, x: s.a(x) @ s.v, nn.Linear(6, 5), v=(5,)), ((4, 6),)),
+    "sums of all pairs": (given_two(lambda s, x, y: T.relu(s.a(x).unsqueeze(2) - y[:, None]), nn.Linear(6, 6)), PAIR),
+    "instance_norm": (fed(lambda s, x: F.instance_norm(s.a(x)), nn.Conv2d(3, 4, 1)), ((3, 5, 5),)),
+    "prelu": (fed(lambda s, x: F.prelu(s.a(x), s.w), nn.Linear(6, 6), w=(1,)), ((6,),)),
+    "threshold": (fed(lambda s, x: F.threshold(s.a(x), 0.1, -1.0).clamp_max(1.0), nn.Linear(6, 6)), ((6,),)),
+    "einsum ...": (fed(lambda s, x: T.einsum("...i,oi->...o", x, s.w), w=(5, 6)), ((4, 6),)),
+    "einsum of two ...": (given_two(lambda s, x, y: T.einsum("...ij,...kj", s.a(x), y), nn.Linear(6, 6)), PAIR),
+    "einsum of one": (fed(lambda s, x: s.a(T.einsum("bijk->bkj", x)), nn.Linear(5, 2)), ((4, 5, 6),)),
+    "einsum with the batch inside": (
+        fed(lambda s, x: T.einsum("tbi,oi->otb", x.transpose(0, 1), s.w).permute(2, 1, 0), w=(5, 6)),
+        ((4, 6),),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_function_is_what_it_is_made_of(name: str) -> None:
+    module, shapes = CASES[name]
+    assert equal(module, imported(module, *shapes), *shapes)
+
+
+def test_heads_that_are_merged_with_the_batch_are_an_axis_of_an_einsum() -> None:
+    def heads(x: Tensor) -> Tensor:
+        return x.view(len(x), 5, 2, 4).permute(0, 2, 1, 3).reshape(len(x) * 2, 5, 4)
+
+    def forward(self: Any, x: Tensor) -> Tensor:
+        scores = T.einsum("bid,bjd->bij", heads(self.a(x)), heads(self.b(x))).tanh()
+        return T.einsum("bij,bjd->bid", scores, heads(x)).view(-1, 2, 5, 4).transpose(1, 2).reshape(len(x), 5, 8)
+
+    module = fed(forward, nn.Linear(8, 8), nn.Linear(8, 8))
+    assert equal(module, imported(module, (5, 8)), (5, 8))
+
+
+REFUSED: list[tuple[Callable[[Any, Any], Any], str]] = [
+    (lambda s, x: T.einsum("bii->b", x), r"`bii` in an einsum takes a diagonal"),
+    (
+        lambda s, x: T.einsum("bij,bjk", x, x),
+        r"an einsum in which the batch is not one axis of all its tensors",
+    ),
+    (lambda s, x: T.linalg.norm(x, "nuc", dim=(1, 2)), r"a norm of a matrix has no form"),
+    (lambda s, x: F.gumbel_softmax(x, hard=True), r"`gumbel_softmax` draws random numbers in both modes"),
+]
+
+
+@pytest.mark.parametrize(("forward", "told"), REFUSED)
+def test_what_has_no_form_is_told_with_its_line(forward: Any, told: str) -> None:
+    assert re.search(rf"test_composites.py:\d+: {told}", refusal(around(forward), (4, 4)))

@@ -131,6 +131,21 @@ def test_any_other_mask_is_written_as_truth_values() -> None:
     assert equal(module, found, (4, 8))
 
 
+def _of_the_last_three(self: Any, x: Tensor) -> Tensor:
+    """As GPT-Neo has it: a mask of the module's own, and another one that is added."""
+    scores, v = _scores(self, x)
+    seen = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).tril()
+    scores = torch.where(seen ^ seen.tril(-3), scores, torch.finfo(torch.float32).min)
+    return (scores + torch.full(seen.shape, float("-inf")).triu(1)).softmax(-1) @ v
+
+
+def test_masks_on_each_other_are_one_and_of_the_last_keys_a_window() -> None:
+    module = around(_of_the_last_three, nn.Linear(8, 24))
+    found = imported(module, (7, 8))
+    assert "is_causal: true, window: 3}" in found.text
+    assert equal(module, found, (7, 8))
+
+
 def _looks(self: Any, x: Tensor) -> Tensor:
     scores, v = _scores(self, x)
     later = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).triu(1)

@@ -164,12 +164,22 @@ def mask_options(shown: torch.Tensor | None, mask: Traced | None, scores: Sequen
     is_square = tuple(shown.shape) == tuple(scores[-2:]) and scores[-1] == scores[-2]
     if is_square and torch.equal(shown, torch.ones_like(shown).tril()):
         return MaskOptions({**options, "is_causal": True}, [])
+    window = _window_of(shown) if is_square else None
+    if window is not None:
+        return MaskOptions({**options, "is_causal": True, "window": window}, [])
     if mask is not None or shown.numel() > _MOST or shown.dim() > 3:
         return None
     value = Traced("made", (1, *shown.shape), "bool")
     rows = cast("list[Any]", shown.tolist())  # pyright: ignore[reportUnknownMemberType]  # of truth values
     arguments: dict[str, Any] = {"value": rows, "dtype": "bool", "persistent": False}
     return MaskOptions({"mask": value}, [PlacedItem("Buffer", None, (value,), arguments)])
+
+
+def _window_of(shown: torch.Tensor) -> int | None:
+    """How many keys each query sees, its own the last of them, where all see as many; None where they see others."""
+    window = int(shown[-1].sum())
+    near = torch.ones_like(shown).tril().triu(1 - window)
+    return window if window and torch.equal(shown, near) else None
 
 
 def shown_by(lowering: Lowering, mask: Traced, scores: Sequence[int]) -> MaskOptions:

@@ -235,7 +235,7 @@ FAMILIES: Final[dict[str, tuple[str, str, dict[str, Any], int | tuple[int, ...]]
     ),
     "cvt": (
         "CvtForImageClassification", "CvtConfig",
-        {"embed_dim": [16, 24, 32], "num_heads": [1, 2, 4], "depth": [1, 2, 2]}, 64,
+        {"embed_dim": [16, 24, 32], "num_heads": [1, 2, 4], "depth": [1, 2, 3]}, 64,
     ),
     "bit": ("BitForImageClassification", "BitConfig", {**_STAGES, "embedding_size": 8, "num_groups": 4}, 64),
     "swiftformer": (

@@ -109,6 +109,8 @@ def _operand(lowering: Lowering, value: Any, result: Traced, of: Form) -> tuple[
             shape = (1, *shape)
         elif not of.plain and shape[of.at] == 1:  # the batch of the other is not its first axis, or not alone in it
             shape = (1, *(1 for _ in of.inner), *shape[: of.at], *shape[of.at + 1 :])
+        elif of.inner and shape[of.at] == lowering.batch * prod(of.inner):  # one for each example
+            shape = (1, *of.inner, *shape[: of.at], *shape[of.at + 1 :])
         return lowering.constant(value, shape), None
     ready, form = lowering.anywhere(value)
     missing = len(result.shape) - len(value.shape)
@@ -157,11 +159,11 @@ def _addcmul(lowering: Lowering, call: TracedCall) -> None:
         raise NoForm("`addcmul` with a factor has no form in a spec")
     result = call.results[0]
     product = made(result.shape, result)
-    combined(lowering, _of(call, product), "*", given["tensor1"], given["tensor2"])
+    combined(lowering, part_of(call, product), "*", given["tensor1"], given["tensor2"])
     combined(lowering, call, "+", given["input"], product)
 
 
-def _of(call: TracedCall, result: Traced) -> TracedCall:
+def part_of(call: TracedCall, result: Traced) -> TracedCall:
     """A part of a call, which gives a result between."""
     return TracedCall(call.function, None, "", call.args, call.kwargs, call.place, [result])
 

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any, Final, cast
 
-from netspec.capture.functions.arithmetic import combined
+from netspec.capture.functions.arithmetic import combined, part_of
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import PlacedItem, made
 from netspec.capture.lowering.forms import FIXED, Form, NoForm
+from netspec.capture.lowering.lifted import lift
 from netspec.capture.lowering.lowering import Handler, Lowering
 from netspec.capture.modules.binding import bound
 
@@ -112,16 +113,25 @@ def _with_parameter(lowering: Lowering, call: TracedCall, left: Traced, right: T
     lowering.add(call, "einsum", None, branches=branches, options={"pattern": pattern}, form=form)
 
 
-def _addmm(lowering: Lowering, call: TracedCall) -> None:
-    """`addmm(bias, x, weight)`, as the linear layers of GPT-2 have it."""
-    given = bound(call, "input mat1 mat2 beta=1 alpha=1")
-    if given["beta"] != 1 or given["alpha"] != 1:
-        raise NoForm("`addmm` with factors has no form in a spec")
-    result = call.results[0]
-    between = made(result.shape, result)
-    part = TracedCall(call.function, None, "", call.args, call.kwargs, call.place, [between])
-    product(lowering, part, given["mat1"], given["mat2"])
-    combined(lowering, call, "+", between, given["input"])
+def _added_to(signature: str) -> Handler:
+    """`addmm(bias, x, weight)`, as the linear layers of GPT-2 have it, and `baddbmm(bias, query, key)`."""
+
+    def handle(lowering: Lowering, call: TracedCall) -> None:
+        given = bound(call, f"input {signature} beta=1 alpha=1")
+        result, left, right = call.results[0], *(given[name] for name in signature.split())
+        between = made(result.shape, result)
+        product(lowering, part_of(call, between), left, right)
+        whole, bias = between, given["input"]
+        if given["alpha"] != 1:
+            whole = made(result.shape, result)
+            combined(lowering, part_of(call, whole), "*", between, given["alpha"])
+        if given["beta"] != 1:
+            bias = made(bias.shape, bias)
+            combined(lowering, part_of(call, bias), "*", given["input"], given["beta"])
+            lift(lowering, [bias])
+        combined(lowering, call, "+", whole, bias)
+
+    return handle
 
 
 def _einsum(lowering: Lowering, call: TracedCall) -> None:
@@ -164,6 +174,7 @@ _FIRST: Final = "the batch is not the first axis of each of its tensors"
 
 HANDLERS: Final[dict[str, Handler]] = {
     **dict.fromkeys(("matmul", "bmm", "mm", "__matmul__"), _matmul),
-    "addmm": _addmm,
+    "addmm": _added_to("mat1 mat2"),
+    "baddbmm": _added_to("batch1 batch2"),
     "einsum": _einsum,
 }

@@ -11,6 +11,9 @@ from torch.overrides import TorchFunctionMode
 
 from netspec.capture.running.users import passing
 
+_ASKS: Final = frozenset(getattr(torch.Tensor, name).__set__ for name in ("requires_grad",))
+"""What `x.requires_grad = True` calls."""
+
 _WIDER: Final = {torch.float32: torch.float64, torch.float16: torch.float64, torch.bfloat16: torch.float64}
 
 
@@ -49,6 +52,8 @@ class _Wide(TorchFunctionMode):
         name = getattr(func, "__name__", "")
         if name == "float":
             return args[0].double()
+        if func in _ASKS and args[0].requires_grad and args[1] is True:
+            return None  # a program may ask for gradients of its input, of which torch lets only leaves be asked
         args, given = _widened(args, kwargs)
         if self._draws:
             return func(*args, **given)

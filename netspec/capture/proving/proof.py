@@ -189,7 +189,7 @@ class EqualityProof:
             outputs = [outputs[i] for i in order]
         score = _score(outputs, self.seed)
         if score.requires_grad:
-            torch.autograd.backward(score)
+            torch.autograd.backward(score, retain_graph=True)  # the module may keep what it computed for its next run
         weights = {key: p.grad.to_dense() for key, p in _parameters(model) if p.grad is not None}
         return _RunResult([output.detach() for output in outputs], [x.grad for x in given if x.requires_grad], weights)
 

@@ -138,6 +138,15 @@ class Modes(NamedTuple):
         return part not in self.steady if training else part in self.always
 
 
+class NumbersRead(NamedTuple):
+    """A look of the program at the numbers of a tensor."""
+
+    function: str
+    place: Place | None
+    answer: bool | None
+    """The truth value that it was told; None of other numbers."""
+
+
 @dataclass(eq=False, slots=True)
 class Trace:
     """One run of a module."""
@@ -153,8 +162,8 @@ class Trace:
     """Of the outputs that the module gives only while it trains, which of its outputs they are."""
     order: tuple[int, ...] = ()
     """Of a network with heads, which of the module's outputs its own is, and those of the heads as they stand in it."""
-    read: list[tuple[str, Place | None]] = field(default_factory=list["tuple[str, Place | None]"])
-    """Where the program looked at the numbers of a tensor that an input decides, and by which function."""
+    read: list[NumbersRead] = field(default_factory=list["NumbersRead"])
+    """Where the program looked at the numbers of a tensor that an input decides."""
 
 
 def values_in(tree: Any) -> Iterator[Traced]:

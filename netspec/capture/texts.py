@@ -93,7 +93,7 @@ def items_of(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
     lowering = Lowering(trace, HANDLERS, CALLS)
     items = lowering.body(trace.root)
     settle(lowering, items)
-    lowering.refused.extend((place, NUMBERS_READ.format(function)) for function, place in trace.read)
+    lowering.refused.extend((place, NUMBERS_READ.format(function)) for function, place, _ in trace.read)
     outputs = [lowering.find(value) for value in trace.root.outputs]
     heads = {lowering.find(value): i for value, i in trace.heads.items()}
 

@@ -14,7 +14,7 @@ from netspec.capture.items import PlacedItem
 from netspec.capture.lowering.lookups import only_reshapes
 from netspec.capture.numbers.sinusoids import sinusoids
 from netspec.capture.numbers.tables import told
-from netspec.capture.running.trace import OF_THE_SHAPE
+from netspec.capture.running.silent import OF_THE_SHAPE
 
 if TYPE_CHECKING:
     from netspec.capture.lowering.lowering import Lowering

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -179,6 +179,20 @@ def values_in(tree: Any) -> Iterator[Traced]:
     elif isinstance(tree, slice):
         ends = cast("slice[Any, Any, Any]", tree)
         yield from values_in((ends.start, ends.stop, ends.step))
+
+
+def with_tensors(tree: Any, given: Mapping[Traced, Any]) -> Any:
+    """The arguments of a call, with tensors in the places of values."""
+    if isinstance(tree, Traced):
+        return given[tree]
+    if isinstance(tree, tuple):
+        return tuple(with_tensors(item, given) for item in cast("tuple[Any, ...]", tree))
+    if isinstance(tree, dict):
+        return {key: with_tensors(item, given) for key, item in cast("dict[str, Any]", tree).items()}
+    if isinstance(tree, slice):
+        ends = cast("slice[Any, Any, Any]", tree)
+        return slice(with_tensors(ends.start, given), with_tensors(ends.stop, given), with_tensors(ends.step, given))
+    return tree
 
 
 def calls_in(region: Region) -> Iterator[TracedCall]:

@@ -69,7 +69,9 @@ def test_a_program_that_may_go_on_as_numbers_say_is_refused(forward: Callable[..
 
 
 def _checked(self: Any, x: Tensor) -> Tensor:
-    return self.a(x) if bool(torch.isfinite(x).all()) else self.a(x)
+    if bool(torch.isfinite(x).all()):
+        return self.a(x)
+    return self.a(x)
 
 
 def test_ways_that_are_the_same_are_one() -> None:

@@ -13,6 +13,7 @@ from netspec.capture.lowering.forms import FIXED, Form, NoForm
 from netspec.capture.lowering.lifted import form_of
 from netspec.capture.lowering.lowering import Handler, Lowering
 from netspec.capture.modules.binding import bound
+from netspec.capture.running.precision import in_full
 
 
 def _binary(op: str, *, turned: bool = False) -> Handler:
@@ -122,10 +123,11 @@ def _operand(lowering: Lowering, value: Any, result: Traced, of: Form) -> tuple[
 
 
 def _number(lowering: Lowering, value: Traced) -> float | None:
-    """The number that a tensor of one value is."""
+    """The number that a tensor of one value is, with 64 bits if the program computes it."""
     if value.kind != "numbers" or value.tensor is None or value.tensor.numel() != 1:
         return None
-    return float(value.tensor)
+    wide = in_full(value)
+    return float(value.tensor if wide is None or wide.to(value.tensor.dtype) != value.tensor else wide)
 
 
 def _broadcasts(shape: Sequence[int], result: Sequence[int], form: Form) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, Final, cast
 from netspec.capture.functions import folds, moves, padding, placing, products, variances, weighted
 from netspec.capture.functions.arithmetic import HANDLERS as ARITHMETIC
 from netspec.capture.functions.masks import HANDLERS as MASKS
+from netspec.capture.functions.masks import is_lowest
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.lowering.forms import NoForm
 from netspec.capture.lowering.lowering import Handler, Lowering
@@ -228,6 +229,9 @@ def _max(name: str, whole: str) -> Handler:
             call.results[:] = [values]
             lowering.refused_results.add(indices)
         if len(call.args) > 1 and isinstance(call.args[1], Traced):
+            if whole == "max" and is_lowest(lowering, call.args[1]):
+                lowering.is_same(call.results[0], lowering.find(call.args[0]))
+                return
             raise NoForm(f"`{whole}` of two tensors has no form in a spec")
         reduce(lowering, call)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -138,6 +138,15 @@ class Modes(NamedTuple):
         return part not in self.steady if training else part in self.always
 
 
+class NumbersRead(NamedTuple):
+    """A look of the program at the numbers of a tensor."""
+
+    function: str
+    place: Place | None
+    answer: bool | None
+    """The truth value that it was told; None of other numbers."""
+
+
 @dataclass(eq=False, slots=True)
 class Trace:
     """One run of a module."""
@@ -153,8 +162,8 @@ class Trace:
     """Of the outputs that the module gives only while it trains, which of its outputs they are."""
     order: tuple[int, ...] = ()
     """Of a network with heads, which of the module's outputs its own is, and those of the heads as they stand in it."""
-    read: list[tuple[str, Place | None]] = field(default_factory=list["tuple[str, Place | None]"])
-    """Where the program looked at the numbers of a tensor that an input decides, and by which function."""
+    read: list[NumbersRead] = field(default_factory=list["NumbersRead"])
+    """Where the program looked at the numbers of a tensor that an input decides."""
 
 
 def values_in(tree: Any) -> Iterator[Traced]:
@@ -170,6 +179,20 @@ def values_in(tree: Any) -> Iterator[Traced]:
     elif isinstance(tree, slice):
         ends = cast("slice[Any, Any, Any]", tree)
         yield from values_in((ends.start, ends.stop, ends.step))
+
+
+def with_tensors(tree: Any, given: Mapping[Traced, Any]) -> Any:
+    """The arguments of a call, with tensors in the places of values."""
+    if isinstance(tree, Traced):
+        return given[tree]
+    if isinstance(tree, tuple):
+        return tuple(with_tensors(item, given) for item in cast("tuple[Any, ...]", tree))
+    if isinstance(tree, dict):
+        return {key: with_tensors(item, given) for key, item in cast("dict[str, Any]", tree).items()}
+    if isinstance(tree, slice):
+        ends = cast("slice[Any, Any, Any]", tree)
+        return slice(with_tensors(ends.start, given), with_tensors(ends.stop, given), with_tensors(ends.step, given))
+    return tree
 
 
 def calls_in(region: Region) -> Iterator[TracedCall]:

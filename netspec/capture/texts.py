@@ -19,6 +19,7 @@ from netspec.capture.modules.offered import plugins_of
 from netspec.capture.patterns.attention import fused, unread
 from netspec.capture.patterns.combining import combined
 from netspec.capture.patterns.growing import grown
+from netspec.capture.patterns.masked import biased
 from netspec.capture.patterns.order import chained
 from netspec.capture.patterns.patterns import once
 from netspec.capture.patterns.rms import normalised
@@ -95,7 +96,7 @@ def items_of(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
     lowering = Lowering(trace, HANDLERS, CALLS)
     items = lowering.body(trace.root)
     settle(lowering, items)
-    lowering.refused.extend((place, NUMBERS_READ.format(function)) for function, place in trace.read)
+    lowering.refused.extend((place, NUMBERS_READ.format(function)) for function, place, _ in trace.read)
     outputs = [lowering.find(value) for value in trace.root.outputs]
     heads = {lowering.find(value): i for value, i in trace.heads.items()}
 
@@ -109,6 +110,7 @@ def items_of(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
     fused(items, outputs, shape_of)
     if turned(items, outputs, shape_of):
         fused(items, outputs, shape_of)  # heads that were cut to be turned
+    biased(items, shape_of)
     lowering.refused.extend((item.place, _ALONE) for item in unread(items))
     if lowering.refused:
         raise NotCaptured(_refusal(lowering.refused))

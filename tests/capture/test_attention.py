@@ -19,7 +19,7 @@ from tests.capture.gpts import MinGPT, NanoGPT
 from tests.capture.lessons import Decoder, DecoderLayer, EncoderLayer, Lesson, Translator
 from tests.capture.modules import around
 from tests.capture.students import EinsumAttention
-from tests.capture.test_from_torch import equal, imported, refusal
+from tests.capture.test_from_torch import equal, imported
 
 
 def agrees(module: nn.Module, found: FromTorch, *inputs: Tensor) -> bool:
@@ -127,8 +127,66 @@ def _near(self: Any, x: Tensor) -> Tensor:
 def test_any_other_mask_is_written_as_truth_values() -> None:
     module = around(_near, nn.Linear(8, 24))
     found = imported(module, (4, 8))
-    assert "Buffer: {value: [[true, true, false, false], " in found.text
+    assert "[[abs(i - k) <= 1 for k in range(4)] for i in range(4)]" in found.text
     assert equal(module, found, (4, 8))
+
+
+def _of_the_last_three(self: Any, x: Tensor) -> Tensor:
+    """As GPT-Neo has it: a mask of the module's own, and another one that is added."""
+    scores, v = _scores(self, x)
+    seen = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).tril()
+    scores = torch.where(seen ^ seen.tril(-3), scores, torch.finfo(torch.float32).min)
+    return (scores + torch.full(seen.shape, float("-inf")).triu(1)).softmax(-1) @ v
+
+
+def test_masks_on_each_other_are_one_and_of_the_last_keys_a_window() -> None:
+    module = around(_of_the_last_three, nn.Linear(8, 24))
+    found = imported(module, (7, 8))
+    assert "is_causal: true, window: 3}" in found.text
+    assert equal(module, found, (7, 8))
+
+
+def _capped(self: Any, x: Tensor) -> Tensor:
+    """As Gemma 2 has it: scores with a cap, which no attention of a spec has."""
+    scores, v = _scores(self, x)
+    later = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).triu(1)
+    return (torch.tanh(scores / 5) * 5).masked_fill(later, float("-inf")).softmax(-1) @ v
+
+
+def _cut_off(self: Any, x: Tensor) -> Tensor:
+    """As GPT-1 has it: a factor of 0, and -1e4 beside it."""
+    scores, v = _scores(self, x)
+    seen = torch.ones(x.shape[1], x.shape[1]).tril()
+    return (scores * seen + -1e4 * (1 - seen)).softmax(-1) @ v
+
+
+@pytest.mark.parametrize("forward", [_capped, _cut_off])
+def test_a_mask_in_front_of_another_softmax_is_added(forward: Any) -> None:
+    module = around(forward, nn.Linear(8, 24))
+    found = imported(module, (7, 8))
+    assert "[[0 if k <= i else -1000000000.0 for k in range(7)] for i in range(7)]" in found.text
+    assert equal(module, found, (7, 8))
+
+
+def _all_seen(self: Any, x: Tensor) -> Tensor:
+    scores, v = _scores(self, x)
+    scores = torch.max(scores, torch.tensor(torch.finfo(scores.dtype).min))  # which none is below
+    return scores.masked_fill(torch.zeros(x.shape[1], dtype=torch.bool), -1e9).softmax(-1) @ v
+
+
+def test_masks_that_hide_nothing_are_none() -> None:
+    module = around(_all_seen, nn.Linear(8, 24))
+    found = imported(module, (7, 8))
+    assert "attend: " in found.text
+    assert "mask" not in found.text
+
+
+def _by_a_root(self: Any, x: Tensor) -> Tensor:
+    return self.a(x) / torch.sqrt(torch.tensor(x.shape[-1], dtype=torch.float32))
+
+
+def test_a_number_that_a_program_computes_has_all_its_digits() -> None:
+    assert "/ 2.828427124746" in imported(around(_by_a_root, nn.Linear(8, 3)), (8,)).text
 
 
 def _looks(self: Any, x: Tensor) -> Tensor:
@@ -161,17 +219,28 @@ def test_masks_that_no_spec_says_are_refused(forward: Any, inputs: tuple[Tensor,
         from_torch(around(forward, nn.Linear(8, 24)), torch.randn(2, 5, 8), *inputs)
 
 
-def _reads_weights(self: Any, x: Tensor) -> Tensor:
+def _reads_weights(self: Any, x: Tensor, seen: Tensor) -> Tensor:
     scores, v = _scores(self, x)
-    later = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).triu(1)
-    weights = scores.masked_fill(later, float("-inf")).softmax(-1)
+    weights = scores.masked_fill(~seen[:, None], float("-inf")).softmax(-1)
     return torch.cat([weights @ v, weights], -1)
 
 
 def test_weights_that_something_else_reads_are_refused_with_the_place() -> None:
-    told = refusal(around(_reads_weights, nn.Linear(8, 24)), (5, 8))
-    assert "test_attention.py" in told
-    assert "scores are masked here, but what follows is no attention that a spec knows" in told
+    told = "test_attention.py(.|\n)*scores are masked here, but what follows is no attention that a spec knows"
+    with pytest.raises(NotCaptured, match=told):
+        from_torch(around(_reads_weights, nn.Linear(8, 24)), torch.randn(2, 5, 8), torch.ones(2, 5, dtype=torch.bool))
+
+
+def _gives_weights(self: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+    scores, v = _scores(self, x)
+    later = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).triu(1)
+    weights = scores.masked_fill(later, float("-inf")).softmax(-1)
+    return weights @ v, weights
+
+
+def test_weights_of_a_mask_that_is_numbers_may_be_an_output() -> None:
+    module = around(_gives_weights, nn.Linear(8, 24))
+    assert equal(module, imported(module, (5, 8)), (5, 8))
 
 
 def test_asking_which_unit_it_is_leaves_no_trace_in_a_module() -> None:

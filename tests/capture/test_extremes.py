@@ -71,7 +71,8 @@ class _Between(nn.Module):
 def test_a_clamp_between_two_tensors_is_one_behind_the_other() -> None:
     module = _Between()
     found = imported(module, (4,))
-    assert found.text.count("ReLU") + found.text.count("Max: ") == 2
+    assert "Max: " in found.text
+    assert "Min: " in found.text
     assert equal(module, found, (4,))
 
 
@@ -128,10 +129,10 @@ class _Fixed(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.table, self.low = nn.Parameter(torch.randn(4, 5)), nn.Parameter(torch.randn(5))
+        self.table, self.low = nn.Parameter(torch.randn(4, 5)), nn.Parameter(torch.randn(4))
 
     def forward(self, x: Tensor) -> Tensor:
-        table = torch.maximum(self.table.tanh(), self.low.sigmoid() - 0.5)
+        table = torch.maximum(self.table.tanh(), self.low.sigmoid()[:, None] - 0.5)
         return x + torch.maximum(table, self.table.sin())
 
 

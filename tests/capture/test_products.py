@@ -135,3 +135,48 @@ def test_a_product_repeats_one_of_its_tensors() -> None:
     assert 'pattern: "n h i d, n o d j -> n h i j"' in found.text
     assert 'pattern: "n o i d, n h d j -> n h i j"' in found.text
     assert equal(module, found, (3, 5))
+
+
+class Slopes(nn.Module):
+    """Attention whose scores fall with the distance of a key, as BLOOM's, with the heads merged with the batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turn = nn.Linear(8, 24)
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, length, _ = x.shape
+        q, k, v = self.turn(x).view(n, length, 3, 2, 4).permute(2, 0, 3, 1, 4).reshape(3, n * 2, length, 4)
+        places = torch.ones(n, 1, length).cumsum(-1) - 1
+        slopes = (torch.tensor([0.5, 0.25])[:, None] * places).reshape(n * 2, 1, length)
+        scores = slopes.baddbmm(q, k.transpose(1, 2), beta=1.0, alpha=0.5).view(n, 2, length, length)
+        weights = scores.softmax(-1).view(n * 2, length, length)
+        return torch.bmm(weights, v).view(n, 2, length, 4).transpose(1, 2).flatten(2)
+
+
+def test_a_product_that_is_added_to_what_each_example_has_is_attention_with_a_bias() -> None:
+    module = Slopes()
+    found = imported(module, (5, 8))
+    assert "attend: " in found.text
+    assert "bias: " in found.text
+    assert equal(module, found, (5, 8))
+
+
+class Scaled(nn.Module):
+    """A product and what it is added to, each with a factor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.w = nn.Parameter(torch.randn(4, 6))
+        self.b = nn.Parameter(torch.randn(6))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.addmm(self.b, x, self.w, beta=0.5, alpha=2.0)
+
+
+def test_factors_of_a_product_and_of_what_it_is_added_to_are_said() -> None:
+    module = Scaled()
+    found = imported(module, (4,))
+    assert "Scale: 2.0" in found.text
+    assert "Scale: 0.5" in found.text
+    assert equal(module, found, (4,))

@@ -30,6 +30,8 @@ TABLES = {
     "distances in a window": "[[(2 + a // 4 - b // 4) * 7 + 3 + a % 4 - b % 4 for b in range(12)] for a in range(12)]",
     "distances to a finer window": "[[abs(2 * (a // 2) - b // 4) * 4 + abs(2 * (a % 2) - b % 4) for b in range(16)] "
     "for a in range(4)]",
+    "what is seen": "[[5 if k <= i else 0 for k in range(6)] for i in range(5)]",
+    "a window": "[[1 if -2 <= k - i <= 0 else 7 for k in range(6)] for i in range(6)]",
     "a token in front": "[[17] + [15] * 6] + [[16] + [(1 + a // 3 - b // 3) * 5 + 2 + a % 3 - b % 3 for b in range(6)] "
     "for a in range(6)]",
 }
@@ -96,3 +98,18 @@ def test_tables_of_sines_tell_their_arguments(arguments: dict[str, Any]) -> None
 
 def _list(value: Any) -> list[Any]:
     return list(value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[[k <= i + 1 for k in range(9)] for i in range(7)]",
+        "[[k > i for k in range(7)] for i in range(7)]",
+        "[[k < i - 2 for k in range(5)] for i in range(9)]",
+        "[[k >= i - 2 for k in range(7)] for i in range(7)]",
+        "[[abs(i - k) > 2 for k in range(7)] for i in range(7)]",
+        "[[not -1 <= k - i <= 3 for k in range(7)] for i in range(7)]",
+    ],
+)
+def test_truth_values_around_a_diagonal_are_a_comparison(text: str) -> None:
+    assert told(torch.tensor(_list(parse(text).evaluate({})))) == text

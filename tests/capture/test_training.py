@@ -156,3 +156,47 @@ def test_dropout_of_a_parameter_is_one_for_all_examples_in_both() -> None:
     for each in (module.train(), model):
         rows = each(torch.zeros(6, 5, 4))
         assert torch.allclose(rows, rows[:1].expand_as(rows))
+
+
+class KeepsBiases(nn.Module):
+    """Biases that are looked up once and kept for the runs that follow, as LeViT keeps them in eval mode."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.biases = nn.Parameter(torch.randn(6))
+        self.kept: dict[str, Tensor] = {}
+
+    def train(self, mode: bool = True) -> KeepsBiases:
+        super().train(mode)
+        if mode:
+            self.kept = {}
+        return self
+
+    def forward(self, x: Tensor) -> Tensor:
+        if "all" not in self.kept:
+            self.kept["all"] = (self.biases * self.biases)[[0, 2, 4]]
+        return x + self.kept["all"]
+
+
+def test_what_a_module_keeps_of_its_parameters_for_further_runs_has_gradients_in_them() -> None:
+    imported(KeepsBiases(), (3,))
+
+
+class AsksForGradients(nn.Module):
+    """As wav2vec 2.0 does it while it trains, so that checkpoints have an input to begin at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(1, 4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x[:, None]
+        if self.training:
+            x.requires_grad = True
+        return self.conv(x)
+
+
+def test_asking_for_gradients_that_are_there_is_no_mistake() -> None:
+    module = AsksForGradients()
+    module.forward(torch.randn(2, 9))
+    imported(module, (9,))

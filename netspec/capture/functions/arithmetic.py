@@ -14,6 +14,7 @@ from netspec.capture.lowering.forms import FIXED, Form, NoForm
 from netspec.capture.lowering.lifted import form_of
 from netspec.capture.lowering.lowering import Handler, Lowering
 from netspec.capture.modules.binding import bound
+from netspec.capture.running.precision import in_full
 
 
 def _binary(op: str, *, turned: bool = False) -> Handler:
@@ -116,6 +117,8 @@ def _operand(lowering: Lowering, value: Any, result: Traced, of: Form) -> tuple[
             shape = (1, *shape)
         elif not of.plain and shape[of.at] == 1:  # the batch of the other is not its first axis, or not alone in it
             shape = (1, *(1 for _ in of.inner), *shape[: of.at], *shape[of.at + 1 :])
+        elif of.inner and shape[of.at] == lowering.batch * prod(of.inner):  # one for each example
+            shape = (1, *of.inner, *shape[: of.at], *shape[of.at + 1 :])
         return lowering.constant(value, shape), None
     ready, form = lowering.anywhere(value)
     missing = len(result.shape) - len(value.shape)
@@ -127,10 +130,11 @@ def _operand(lowering: Lowering, value: Any, result: Traced, of: Form) -> tuple[
 
 
 def _number(lowering: Lowering, value: Traced) -> float | None:
-    """The number that a tensor of one value is."""
+    """The number that a tensor of one value is, with 64 bits if the program computes it."""
     if value.kind != "numbers" or value.tensor is None or value.tensor.numel() != 1:
         return None
-    return float(value.tensor)
+    wide = in_full(value)
+    return float(value.tensor if wide is None or wide.to(value.tensor.dtype) != value.tensor else wide)
 
 
 def _broadcasts(shape: Sequence[int], result: Sequence[int], form: Form) -> bool:
@@ -164,11 +168,11 @@ def _addcmul(lowering: Lowering, call: TracedCall) -> None:
         raise NoForm("`addcmul` with a factor has no form in a spec")
     result = call.results[0]
     product = made(result.shape, result)
-    combined(lowering, _of(call, product), "*", given["tensor1"], given["tensor2"])
+    combined(lowering, part_of(call, product), "*", given["tensor1"], given["tensor2"])
     combined(lowering, call, "+", given["input"], product)
 
 
-def _of(call: TracedCall, result: Traced) -> TracedCall:
+def part_of(call: TracedCall, result: Traced) -> TracedCall:
     """A part of a call, which gives a result between."""
     return TracedCall(call.function, None, "", call.args, call.kwargs, call.place, [result])
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 import torch
 
@@ -17,13 +17,12 @@ from netspec.capture.items import PlacedItem
 from netspec.capture.lowering.forms import NoForm
 from netspec.capture.lowering.lowering import Handler, Lowering
 from netspec.capture.modules.binding import bound
+from netspec.capture.numbers.tables import told
 
 LOW: Final = -1e4
 """A score that is as good as none: its share of a softmax is 0."""
 
 
-_MOST: Final = 4096
-"""Truth values that are written into a spec."""
 _OTHER: Final = (
     "a spec's mask is true where a key takes part, and is one value: this one is true where a key is hidden, or is "
     "made of several inputs"
@@ -164,12 +163,22 @@ def mask_options(shown: torch.Tensor | None, mask: Traced | None, scores: Sequen
     is_square = tuple(shown.shape) == tuple(scores[-2:]) and scores[-1] == scores[-2]
     if is_square and torch.equal(shown, torch.ones_like(shown).tril()):
         return MaskOptions({**options, "is_causal": True}, [])
-    if mask is not None or shown.numel() > _MOST or shown.dim() > 3:
+    window = _window_of(shown) if is_square else None
+    if window is not None:
+        return MaskOptions({**options, "is_causal": True, "window": window}, [])
+    rows = None if mask is not None or shown.dim() > 3 else told(shown)
+    if rows is None:
         return None
     value = Traced("made", (1, *shown.shape), "bool")
-    rows = cast("list[Any]", shown.tolist())  # pyright: ignore[reportUnknownMemberType]  # of truth values
     arguments: dict[str, Any] = {"value": rows, "dtype": "bool", "persistent": False}
     return MaskOptions({"mask": value}, [PlacedItem("Buffer", None, (value,), arguments)])
+
+
+def _window_of(shown: torch.Tensor) -> int | None:
+    """How many keys each query sees, its own the last of them, where all see as many; None where they see others."""
+    window = int(shown[-1].sum())
+    near = torch.ones_like(shown).tril().triu(1 - window)
+    return window if window and torch.equal(shown, near) else None
 
 
 def shown_by(lowering: Lowering, mask: Traced, scores: Sequence[int]) -> MaskOptions:
@@ -194,6 +203,12 @@ def low(value: Any) -> bool:
     return isinstance(value, (int, float)) and value <= LOW
 
 
+def is_lowest(lowering: Lowering, value: Traced) -> bool:
+    """Whether numbers are so low that no other is lower, but for `-inf`, whose share of a softmax is that of these."""
+    numbers = numbers_of(lowering, value)
+    return numbers is not None and bool((numbers <= torch.finfo(torch.float32).min).all())
+
+
 def masked(lowering: Lowering, call: TracedCall, scores: Any, hidden: Truth) -> None:
     """Scores without those that are hidden, which a softmax has to read: `attention.py` makes attention of them."""
     if not isinstance(scores, Traced) or scores.dtype != "float32":
@@ -204,6 +219,10 @@ def masked(lowering: Lowering, call: TracedCall, scores: Any, hidden: Truth) -> 
     if shown.is_opposite or len(shown.values) > 1:
         raise NoForm(_OTHER)
     value, form = lowering.anywhere(scores)
+    if not shown.values and shown.numbers is not None and bool(shown.numbers.all()):
+        lowering.is_same(call.results[0], value)
+        lowering.forms.setdefault(call.results[0], form)
+        return
     more: dict[str, Any] = {"numbers": shown.numbers}
     if shown.values:
         more["mask"] = _aligned(lowering, shown.values[0])

@@ -14,7 +14,7 @@ from netspec.capture.items import PlacedItem
 from netspec.capture.lowering.lookups import only_reshapes
 from netspec.capture.numbers.sinusoids import sinusoids
 from netspec.capture.numbers.tables import told
-from netspec.capture.running.trace import OF_THE_SHAPE
+from netspec.capture.running.silent import OF_THE_SHAPE
 
 if TYPE_CHECKING:
     from netspec.capture.lowering.lowering import Lowering
@@ -56,12 +56,15 @@ def item_of(module: nn.Module, source: Traced, wanted: tuple[int, ...]) -> Place
 def numbers_in(source: Traced, wanted: tuple[int, ...]) -> Tensor:
     """The numbers of a value in a shape without the batch, of the first example where each has the same."""
     numbers: Tensor = source.tensor.detach()
-    return (numbers if numbers.numel() == prod(wanted) else numbers[:1]).reshape(wanted)
+    return numbers.reshape(-1, *wanted)[0]
 
 
-def is_repeated(numbers: Tensor | None) -> bool:
-    """Whether each example has the same numbers."""
-    return numbers is not None and bool((numbers == numbers[:1]).all())
+def is_repeated(numbers: Tensor | None, examples: int | None = None) -> bool:
+    """Whether each example has the same numbers; they are along the first axis, or behind each other in it."""
+    if numbers is None:
+        return False
+    each = numbers if examples is None else numbers.reshape(examples, -1)
+    return bool((each == each[:1]).all())
 
 
 def noted(lowering: Lowering, call: TracedCall) -> bool:

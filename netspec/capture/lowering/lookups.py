@@ -5,14 +5,14 @@ What a function that moves and chooses does to a parameter is seen by giving it 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import permutations
 from math import prod
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import torch
 
-from netspec.capture.graph import Traced, TracedCall
+from netspec.capture.graph import Traced, TracedCall, with_tensors
 from netspec.capture.items import PlacedItem, made
 from netspec.capture.lowering.forms import AxisMoves, Form
 from netspec.capture.numbers.tables import told
@@ -80,7 +80,7 @@ def followed(lowering: Lowering, call: TracedCall) -> bool:
             if numbers is None or numbers.is_floating_point():
                 return False
             given[value] = numbers
-    moved: Any = call.function(*_with(call.args, given), **_with(call.kwargs, given))
+    moved: Any = call.function(*with_tensors(call.args, given), **with_tensors(call.kwargs, given))
     several = cast("Sequence[torch.Tensor]", moved if isinstance(moved, (tuple, list)) else [moved])
     for result, places in zip(call.results, several, strict=True):
         lowering.places[result] = ChosenPlaces(found.source, places)
@@ -152,20 +152,6 @@ def numbers_of(lowering: Lowering, value: Traced) -> torch.Tensor | None:
         return None
     found = dict(lowering.trace.root.module.named_buffers()).get(source.key)
     return None if found is None else found.reshape(shape)
-
-
-def _with(tree: Any, given: Mapping[Traced, torch.Tensor]) -> Any:
-    """Arguments with tensors in the places of values."""
-    if isinstance(tree, Traced):
-        return given[tree]
-    if isinstance(tree, tuple):
-        return tuple(_with(item, given) for item in cast("tuple[Any, ...]", tree))
-    if isinstance(tree, dict):
-        return {key: _with(item, given) for key, item in cast("dict[str, Any]", tree).items()}
-    if isinstance(tree, slice):
-        ends = cast("slice[Any, Any, Any]", tree)
-        return slice(_with(ends.start, given), _with(ends.stop, given), _with(ends.step, given))
-    return tree
 
 
 # ---- what a spec says of it

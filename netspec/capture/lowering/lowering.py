@@ -220,9 +220,9 @@ class Lowering:
         source, seen = self.constants.get(value, (value, value.shape))
         if source.kind == "made":
             return of_parameters(self, source, source if tuple(seen) == source.shape else value, shape)
-        of_each = source.kind == "numbers" and seen[:1] == (self.batch,) != (1,)
-        if of_each and prod(shape[1:]) * self.batch == prod(seen) and is_repeated(source.tensor):
-            seen = (1, *seen[1:])  # one for all examples, made for each
+        of_each = source.kind == "numbers" and prod(seen[:1]) != 1 and prod(seen[:1]) % self.batch == 0
+        if of_each and prod(shape[1:]) * self.batch == prod(seen) and is_repeated(source.tensor, self.batch):
+            seen = (1, *shape[1:])  # one for all examples, made for each
         if len(seen) == len(shape) and len(seen) and seen[0] == 1:
             shape = (1, *shape[1:])
         if not shape or shape[0] != 1 or prod(shape) != prod(seen):

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, cast
 import torch
 from torch import Tensor
 
+from netspec.capture.numbers.bands import band
 from netspec.capture.numbers.rules import number, of_distances, row, rule, says
 from netspec.capture.written import ExpressionText
 
@@ -37,7 +38,9 @@ def told(table: Tensor) -> Any:
 
 def expression(table: Tensor) -> str | None:
     """The expression of a table that follows a rule; None where none is seen."""
-    if table.dim() == 0 or table.dtype == torch.bool or not bool(table.isfinite().all()):
+    if table.dtype == torch.bool:
+        return band(table)
+    if table.dim() == 0 or not bool(table.isfinite().all()):
         return None
     if table.dim() == 1:
         return row(table)
@@ -50,7 +53,7 @@ def expression(table: Tensor) -> str | None:
     for text in chain(_of_two(table), _of_rows(table), _flat_grid(table), _grid(table), _runs(table)):
         if says(text, table):
             return text
-    return None
+    return band(table)
 
 
 def _of_two(table: Tensor) -> Iterator[str]:

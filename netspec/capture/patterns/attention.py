@@ -7,7 +7,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any, Final, NamedTuple
+
+import torch
 
 from netspec.capture.functions.masks import mask_options
 from netspec.capture.graph import Traced
@@ -49,7 +52,8 @@ class _Found:
     gone: list[PlacedItem]
     """Items that the attention stands for."""
     scale: float = 1.0
-    hidden: PlacedItem | None = None
+    hidden: list[PlacedItem] = field(default_factory=list[PlacedItem])
+    """Masks of the scores, one on the other."""
     bias: Traced | None = None
     options: dict[str, Any] = field(default_factory=dict[str, Any])
 
@@ -198,8 +202,9 @@ class _OfSteps(_Pass):
             found.gone.append(maker)
             if maker.word == "einsum":
                 return maker
-            if maker.word == "masked" and found.hidden is None and maker.takes is not None:
-                found.hidden, value = maker, maker.takes
+            if maker.word == "masked" and maker.takes is not None:
+                found.hidden.append(maker)
+                value = maker.takes
             elif maker.word == "add" and len(maker.branches) == 2 and found.scale == 1 and found.bias is None:
                 others = [branch for branch in maker.branches if self._is_scores(branch)]
                 if len(others) != 1:
@@ -276,9 +281,11 @@ class _OfSteps(_Pass):
 
     def _mask(self, found: _Found, options: dict[str, Any], scores: tuple[int, ...]) -> list[PlacedItem]:
         """Write who takes part."""
-        if found.hidden is None:
-            return []
-        given = mask_options(found.hidden.options["numbers"], found.hidden.options.get("mask"), scores)
+        numbers = [item.options["numbers"] for item in found.hidden if item.options["numbers"] is not None]
+        masks = {item.options["mask"] for item in found.hidden if "mask" in item.options}
+        if len(masks) > 1:
+            raise _No
+        given = mask_options(reduce(torch.logical_and, numbers) if numbers else None, next(iter(masks), None), scores)
         if given is None:
             raise _No
         options |= given.options

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from netspec.capture.items import PlacedItem
 from netspec.capture.lowering.forms import Form
 from netspec.capture.modules.layers import dropped_share
-from netspec.capture.proving.precision import in_64_bits
 from netspec.capture.proving.unused import unkept
 from netspec.capture.running.copying import copied
 from netspec.capture.running.modes import set_mode
+from netspec.capture.running.precision import in_64_bits
 from netspec.capture.running.runs import tensors_of
 from netspec.capture.running.trace import named_modules
 from netspec.capture.running.users import passing, users_own
@@ -208,7 +208,7 @@ class EqualityProof:
         outputs = in_layouts(outputs, layouts, inputs[0].shape[0])
         score = _score(outputs, self.seed)
         if score.requires_grad:
-            torch.autograd.backward(score)
+            torch.autograd.backward(score, retain_graph=True)  # the module may keep what it computed for its next run
         weights = {key: p.grad.to_dense() for key, p in _parameters(model) if p.grad is not None}
         return _RunResult([output.detach() for output in outputs], [x.grad for x in given if x.requires_grad], weights)
 
@@ -241,9 +241,15 @@ def _refined(tensor: Tensor, table: WideTable) -> Tensor:
     """Numbers with 64 bits in the place of those of a tensor, if it has them with 32; else the tensor."""
     if tensor.numel() == table.numbers.numel():
         numbers, apart = table.numbers.double().reshape(tensor.shape), table.apart
-        if torch.allclose(tensor.double(), numbers, rtol=apart, atol=apart * max(_largest(numbers), 1e-300)):
+        low = numbers <= _LOWEST  # the lowest number with 64 bits is another than that with 32
+        near = apart * max(_largest(numbers[~low]), 1e-300)
+        is_low = torch.equal(tensor <= _LOWEST, low)
+        if is_low and torch.allclose(tensor[~low].double(), numbers[~low], rtol=apart, atol=near):
             return numbers
     return tensor
+
+
+_LOWEST: Final = torch.finfo(torch.float32).min
 
 
 ROUNDED: Final = 2.0**-18

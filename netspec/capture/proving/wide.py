@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from netspec.capture.graph import NotCaptured, Trace
 from netspec.capture.items import PlacedItem, layers_of
 from netspec.capture.patterns.rotary import angles_of, uncertain
-from netspec.capture.proving.precision import in_64_bits
 from netspec.capture.proving.proof import ROUNDED, WideNumbers, WideTable, kept_numbers, placed
 from netspec.capture.running.copying import copied
+from netspec.capture.running.precision import in_64_bits
 from netspec.capture.running.runs import run
 from netspec.capture.texts import WrittenTrace
 from netspec.net import Net

@@ -6,7 +6,7 @@ Each computes, of the arguments that torch's takes, what torch's computes, and h
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import torch
 from torch import Tensor
@@ -25,6 +25,8 @@ def composite_of(
     name = getattr(function, "__name__", "")
     if name in _OF_TENSORS and not any(isinstance(given, Tensor) for given in (*args[1:], *kwargs.values())):
         return None  # of one tensor
+    if name in ("max", "maximum") and len(args) == 2 and _is_lowest(args[1]):
+        return _first
     return _COMPOSITES.get(name)
 
 
@@ -55,23 +57,36 @@ def _norm(x: Tensor, p: float, dim: int, keepdim: bool = False) -> Tensor:
 # ---- two values, of which one counts
 
 
+def _is_lowest(x: Tensor) -> bool:
+    """Whether a number is so low that no other is lower, as some programs bound their scores."""
+    return x.numel() == 1 and bool((x.detach() <= torch.finfo(torch.float32).min).all())
+
+
+def _first(input: Tensor, other: Tensor) -> Tensor:
+    return input
+
+
 def _maximum(input: Tensor, other: Tensor) -> Tensor:
-    if input.shape == other.shape:
-        return torch.stack((input, other), -1).amax(-1)
-    whole, part = _wider(input, other)
-    return part + (whole - part).relu()
+    return _both(input, other).amax(-1)
 
 
 def _minimum(input: Tensor, other: Tensor) -> Tensor:
-    if input.shape == other.shape:
-        return torch.stack((input, other), -1).amin(-1)
-    whole, part = _wider(input, other)
-    return part - (part - whole).relu()
+    return _both(input, other).amin(-1)
 
 
-def _wider(one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
-    """The larger of two tensors first, of which the smaller is repeated by the arithmetic."""
-    return (one, other) if one.numel() >= other.numel() else (other, one)
+def _both(*given: Tensor) -> Tensor:
+    """Tensors behind each other, each with all its numbers: along its first axis, the batch, it is expanded, along
+    others repeated."""
+    shape = cast("tuple[int, ...]", torch.broadcast_shapes(*(x.shape for x in given)))  # pyright: ignore[reportUnknownMemberType]  # torch's
+    return torch.stack([_repeated(x, shape) for x in given], -1)
+
+
+def _repeated(x: Tensor, shape: Sequence[int]) -> Tensor:
+    if len(x.shape) < len(shape):
+        x = x.reshape(*(1 for _ in shape[len(x.shape) :]), *x.shape)
+    if x.shape[1:] != shape[1:]:
+        x = x.tile([1, *(1 if own == size else size for own, size in zip(x.shape[1:], shape[1:], strict=True))])
+    return x if x.shape == shape else x.expand(shape)
 
 
 def _clamp(input: Tensor, min: Tensor | None = None, max: Tensor | None = None) -> Tensor:

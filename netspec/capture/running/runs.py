@@ -11,17 +11,19 @@ from torch import Tensor, nn
 
 from netspec.capture.graph import Trace
 from netspec.capture.modules.layers import is_layer
+from netspec.capture.running.settled import settled
 from netspec.capture.running.trace import traced
 from netspec.emit.naming import FreeNames
 from netspec.language.reserved import RESERVED, reserved
 
 
 def run(module: nn.Module, example: Sequence[Tensor], batch: int, *, training: bool) -> Trace:
-    """One run of a module on random examples, of a batch of this size."""
+    """One run of a module on random examples, of a batch of this size. What it reads in its tensors without going
+    another way for it counts as not read."""
     inputs = all_resized(example, batch)
     names = input_names(module, len(inputs))
     given, advice = list(zip(names, inputs, strict=True)), _OF_SIZES if batch == _FIRST else _OF_THE_BATCH
-    return traced(module, given, is_layer, training=training, advice=advice)
+    return settled(lambda answers: traced(module, given, is_layer, training=training, advice=advice, answers=answers))
 
 
 _FIRST: Final = 2

@@ -17,6 +17,7 @@ from netspec.capture.graph import (
     STANDS_AT,
     Modes,
     NotCaptured,
+    NumbersRead,
     Place,
     Region,
     Trace,
@@ -29,6 +30,7 @@ from netspec.capture.running.composites import composite_of
 from netspec.capture.running.given import TAKES_TENSORS
 from netspec.capture.running.modes import as_it_was, modes_of, set_mode
 from netspec.capture.running.own import attends, joined
+from netspec.capture.running.silent import INDEXED, OF_THE_FIRST, OF_THE_SHAPE, says_no_values
 from netspec.capture.running.users import is_users, passing, users_own
 from netspec.language.names import not_an_output
 
@@ -43,6 +45,7 @@ def traced(
     *,
     training: bool,
     advice: str,
+    answers: Sequence[bool] = (),
 ) -> Trace:
     """Run a module on inputs, without gradients, and write down what it does. Calls that reach no output are left out,
     unless they have weights of their own.
@@ -53,10 +56,11 @@ def traced(
         is_layer: whether a module is a layer, whose inside is of no interest.
         training: run it in training mode.
         advice: what to do where it fails on these inputs.
+        answers: what the program reads first, in the place of the truth values that are in its tensors.
     """
     sizes = " and ".join(" x ".join(map(str, tensor.shape)) or "one number" for _, tensor in inputs)
     with as_it_was(module), torch.no_grad(), _without_fast_paths():
-        recorder = _Recorder(module, inputs, is_layer, modes_of(module), training=training)
+        recorder = _Recorder(module, inputs, is_layer, modes_of(module), answers, training=training)
         set_mode(module, training=training)
         fails = users_own(f"the module, on an input of {sizes} with the batch,", advice, _MISTAKES)
         with fails, recorder.calls_of_modules(), recorder:
@@ -88,11 +92,13 @@ class _Recorder(TorchFunctionMode):
         inputs: Sequence[tuple[str, Tensor]],
         is_layer: Callable[[nn.Module], bool],
         modes: Modes,
+        answers: Sequence[bool],
         *,
         training: bool,
     ) -> None:
         super().__init__()
         self._is_layer = is_layer
+        self._answers = answers
         self._paths: dict[nn.Module, str] = {part: path for path, part in named_modules(module).items()}
         self._values: Any = WeakTensorKeyDictionary()
         """Of each tensor its value, and the number of times that it had been changed in place by then."""
@@ -193,7 +199,7 @@ class _Recorder(TorchFunctionMode):
         name = getattr(func, "__name__", "")
         if name == "__getitem__" and isinstance(args[1], str):
             raise NotCaptured(f"{_where(_place())}a tensor is read as a dict, by `{args[1]}`: {TAKES_TENSORS}")
-        if func in _INDEXED and isinstance(args[1], list):  # which is no tuple: `x[[2, 0]]`
+        if func in INDEXED and isinstance(args[1], list):  # which is no tuple: `x[[2, 0]]`
             args = (args[0], (args[1],), *args[2:])
         if func is torch.Tensor.__setitem__:
             self._as_before(*args)
@@ -201,7 +207,7 @@ class _Recorder(TorchFunctionMode):
         if composite is not None:
             with self:
                 return composite(*args, **kwargs)
-        given = None if _says_no_values(func) else self._told((args, kwargs))
+        given = None if says_no_values(func) else self._told((args, kwargs))
         result: Any = func(*args, **kwargs)
         if given is None:
             return result
@@ -211,12 +217,22 @@ class _Recorder(TorchFunctionMode):
         if _tensors(result):
             self._record(TracedCall(func, None, "", given[0], given[1], _place()), result)
         elif any(value.varies for value in values_in(given)) and _has_numbers(result):
-            self.trace.read.append((name, _place()))
+            return self._read(name, result)
         return cast("object", result)
+
+    def _read(self, name: str, result: Any) -> Any:
+        """Note that the program reads numbers, and what it is told of them."""
+        count = len(self.trace.read)
+        if count >= MOST_READS:
+            raise NotCaptured(f"{_where(_place())}{NUMBERS_READ.format(name)}")
+        if count < len(self._answers):
+            result = self._answers[count]
+        self.trace.read.append(NumbersRead(name, _place(), result if isinstance(result, bool) else None))
+        return result
 
     def _record(self, call: TracedCall, result: Any) -> None:
         read = list(call.reads())
-        counted = [] if call.name in OF_THE_SHAPE else read[:1] if call.name in _OF_THE_FIRST else read
+        counted = [] if call.name in OF_THE_SHAPE else read[:1] if call.name in OF_THE_FIRST else read
         varies = any(value.varies for value in counted)
 
         def told(tree: Any) -> Any:
@@ -293,12 +309,15 @@ class _Recorder(TorchFunctionMode):
                 "or several in a tuple, a list or a dict"
             )
         if not all(value.varies for value in self.trace.root.outputs):
-            read = "".join(f"; {_where(place)}{NUMBERS_READ.format(name)}" for name, place in self.trace.read[:1])
+            read = "".join(f"; {_where(place)}{NUMBERS_READ.format(name)}" for name, place, _ in self.trace.read[:1])
             raise NotCaptured(
                 "no input decides what the module gives, or one of its tensors, as far as torch's own functions "
                 f"compute it, which are all that is followed{read}"
             )
 
+
+MOST_READS: Final = 1000
+"""Times that a program looks at numbers, more than which it may do forever."""
 
 _NOT_FOLLOWED: Final = "in which nothing is followed and nothing trains: leave that to who runs it"
 
@@ -337,34 +356,9 @@ def dtype_of(tensor: Tensor) -> str:
     return "float32" if tensor.is_floating_point() else _DTYPES.get(tensor.dtype, str(tensor.dtype))
 
 
-_SILENT: Final = frozenset(
-    """
-    __get__ size dim ndimension numel nelement stride is_contiguous get_device is_floating_point data_ptr __len__
-    is_complex has_names __format__ __repr__ element_size storage_offset is_nested is_same_size type untyped_storage
-    is_tensor is_inference __hash__ has_torch_function requires_grad_ dtype
-    """.split()  # noqa: SIM905  # a list of thirty words reads best as words
-)
-"""Functions that say nothing of the numbers in a tensor."""
-
-OF_THE_SHAPE: Final = frozenset(("zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full"))
-"""Functions whose numbers do not depend on those that they are given."""
-
-_OF_THE_FIRST: Final = frozenset(("to", "type_as", "view_as", "reshape_as", "expand_as"))
-"""Functions that take of their second tensor what is no number of it."""
-
-_INDEXED: Final = frozenset((torch.Tensor.__getitem__, torch.Tensor.__setitem__))
-
-_VIEWS: Final = frozenset(getattr(torch.Tensor, name).__get__ for name in ("T", "mT", "H", "mH", "data", "real"))
-"""Properties that are tensors."""
-
-
 def named_modules(module: nn.Module) -> dict[str, nn.Module]:
     """The modules in a module, by path."""
     return dict(cast("Iterable[tuple[str, nn.Module]]", module.named_modules()))
-
-
-def _says_no_values(function: Callable[..., Any]) -> bool:
-    return getattr(function, "__name__", "") in _SILENT and function not in _VIEWS
 
 
 def _tensors(tree: Any) -> bool:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import torch
+from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from netspec.capture.graph import Traced, with_tensors
 from netspec.capture.running.users import passing
+
+_ASKS: Final = frozenset(getattr(torch.Tensor, name).__set__ for name in ("requires_grad",))
+"""What `x.requires_grad = True` calls."""
 
 _WIDER: Final = {torch.float32: torch.float64, torch.float16: torch.float64, torch.bfloat16: torch.float64}
 
@@ -24,6 +29,22 @@ def in_64_bits(*, draws: bool = False) -> Generator[None]:
             yield
     finally:
         torch.set_default_dtype(before)
+
+
+def in_full(value: Traced) -> Tensor | None:
+    """A single number, computed again with 64 bits; None where it is made of others, or of none that is known."""
+    call, found = value.maker, value.tensor
+    if not isinstance(found, Tensor) or found.numel() != 1 or value.varies or value.kind in ("parameter", "buffer"):
+        return None
+    if call is None:
+        return found.double() if found.is_floating_point() else found
+    parts = {each: in_full(each) for each in call.reads()}
+    if call.function is None or len(call.results) != 1 or any(part is None for part in parts.values()):
+        return None
+    with in_64_bits(draws=True), suppress(RuntimeError, TypeError, ValueError):
+        result = call.function(*with_tensors(call.args, parts), **with_tensors(call.kwargs, parts))
+        return result if isinstance(result, Tensor) and result.numel() == 1 else None
+    return None
 
 
 def _widened(args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -49,6 +70,8 @@ class _Wide(TorchFunctionMode):
         name = getattr(func, "__name__", "")
         if name == "float":
             return args[0].double()
+        if func in _ASKS and args[0].requires_grad and args[1] is True:
+            return None  # a program may ask for gradients of its input, of which torch lets only leaves be asked
         args, given = _widened(args, kwargs)
         if self._draws:
             return func(*args, **given)

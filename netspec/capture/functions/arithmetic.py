@@ -175,15 +175,16 @@ def _norm(lowering: Lowering, call: TracedCall) -> None:
     rank = len(given["input"].shape)
     dims = cast("tuple[int, ...]", given["dim"] if isinstance(given["dim"], tuple) else (given["dim"],))
     found = [form.axis(dim, rank) for dim in dims]
-    if None in found or not given["keepdim"]:
-        raise NoForm("a norm over the batch, or without `keepdim`, has no form in a spec")
-    result = call.results[0]
+    if None in found:
+        raise NoForm("a norm over the batch has no form in a spec")
+    result, keepdim = call.results[0], bool(given["keepdim"])
+    after = form if keepdim else form._replace(at=form.at - sum(dim % rank < form.at for dim in dims))
     squares, total = made(given["input"].shape, result), made(result.shape, result)
     lowering.add(call, "use", None, terms=(value, "**", 2), form=form, gives=(squares,))
     axes = sorted(axis for axis in found if axis is not None)
-    arguments = {"dim": axes[0] if len(axes) == 1 else axes, "keepdim": True}
-    lowering.add(call, "Sum", squares, arguments, form=form, gives=(total,))
-    lowering.add(call, "use", None, terms=(total, "**", 0.5), form=form)
+    arguments = {"dim": axes[0] if len(axes) == 1 else axes} | ({"keepdim": True} if keepdim else {})
+    lowering.add(call, "Sum", squares, arguments, form=after, gives=(total,))
+    lowering.add(call, "use", None, terms=(total, "**", 0.5), form=after)
 
 
 def _concat(lowering: Lowering, call: TracedCall) -> None:

@@ -18,6 +18,7 @@ from netspec.capture.graph import (
     Modes,
     NotCaptured,
     Place,
+    Refused,
     Region,
     Trace,
     Traced,
@@ -203,7 +204,7 @@ class _Recorder(TorchFunctionMode):
         if _tensors(result):
             self._record(TracedCall(func, None, "", given[0], given[1], _place()), result)
         elif any(value.varies for value in _values(given)) and _has_numbers(result):
-            self.trace.read.append((name, _place()))
+            self.trace.read.append(Refused(_place(), NUMBERS_READ.format(name), self._region))
         return cast("object", result)
 
     def _record(self, call: TracedCall, result: Any) -> None:
@@ -285,7 +286,7 @@ class _Recorder(TorchFunctionMode):
                 "or several in a tuple, a list or a dict"
             )
         if not all(value.varies for value in self.trace.root.outputs):
-            read = "".join(f"; {_where(place)}{NUMBERS_READ.format(name)}" for name, place in self.trace.read[:1])
+            read = "".join(f"; {_where(one.place)}{one.why}" for one in self.trace.read[:1])
             raise NotCaptured(
                 "no input decides what the module gives, or one of its tensors, as far as torch's own functions "
                 f"compute it, which are all that is followed{read}"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, cast
 
 from torch import nn
@@ -17,6 +18,11 @@ class NotCaptured(NetspecError):
     """The module does something that a spec cannot say; the message names each such place in the user's source."""
 
     code: Code = "not-importable"
+
+    def __init__(self, message: str, refused: Sequence[Refused] = ()) -> None:
+        super().__init__(message)
+        self.refused = tuple(refused)
+        """What has no form, where calls of modules have it: each could be a layer of somebody's own."""
 
 
 NUMBERS_READ: Final = (
@@ -37,7 +43,9 @@ class Place:
         """What stands there, where the file is not to be looked at: only a name that a document gives."""
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
+        """As a person would name it from here."""
+        path, here = Path(self.file), Path.cwd()
+        return f"{path.relative_to(here) if path.is_relative_to(here) else path}:{self.line}"
 
 
 STANDS_AT: ContextVar[Place | None] = ContextVar("STANDS_AT", default=None)
@@ -123,6 +131,15 @@ class Region:
         return list(values_in(self.result))
 
 
+class Refused(NamedTuple):
+    """What a spec cannot say."""
+
+    place: Place | None
+    why: str
+    region: Region
+    """The innermost module that does it."""
+
+
 class Modes(NamedTuple):
     """What a module's own `train` and `eval` leave as they are."""
 
@@ -141,8 +158,8 @@ class Modes(NamedTuple):
 class NumbersRead(NamedTuple):
     """A look of the program at the numbers of a tensor."""
 
-    function: str
-    place: Place | None
+    refused: Refused
+    """That it looks, and by which function."""
     answer: bool | None
     """The truth value that it was told; None of other numbers."""
 

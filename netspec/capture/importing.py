@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
@@ -34,6 +35,7 @@ from netspec.capture.texts import WrittenTrace, flat, in_order, items_of, struct
 from netspec.compiler import loads_offered, offer_with
 from netspec.errors import SpecError
 from netspec.net import Net
+from netspec.torch.verify import VerificationError, verify
 
 
 class FromTorch(NamedTuple):
@@ -196,6 +198,7 @@ def _proven(module: nn.Module, example: Sequence[Tensor], written: WrittenTrace)
         net = loads_offered(written.text, offered())
     except SpecError as error:
         raise NotCaptured(f"the spec of this module would not compile:\n{error}") from None
+    _check_plugins(net)
     try:
         keys = key_map(net, written.layers)
         wide = wide_numbers(module, example, net, written, lambda trace: in_order(items_of(trace)[0]))
@@ -221,6 +224,18 @@ def _proven(module: nn.Module, example: Sequence[Tensor], written: WrittenTrace)
         notes=(*notes, *whole.notes, *found.notes),
         wide=wide,
     )
+
+
+def _check_plugins(net: Net) -> None:
+    """Hold what the layers of plugins say of shapes and parameters against the modules that they build: it is read of a
+    spec, and no comparison of outputs would find it wrong.
+
+    Raises:
+        PluginVerificationError: they differ.
+    """
+    if any(leaf.layer.is_foreign() for leaf in net.layers):
+        with suppress(VerificationError):  # of netspec's own layers the proof is the judge
+            verify(net)
 
 
 def _otherwise_trained(found: EqualityProof) -> list[str]:

@@ -8,14 +8,14 @@ from typing import Final, NamedTuple
 
 from netspec.capture.functions.calls import CALLS
 from netspec.capture.functions.functions import HANDLERS
-from netspec.capture.graph import NUMBERS_READ, NotCaptured, Place, Trace, Traced
+from netspec.capture.graph import NotCaptured, Place, Refused, Region, Trace, Traced, calls_in
 from netspec.capture.items import PlacedItem, layers_of, spliced
 from netspec.capture.lowering.constants import settle
 from netspec.capture.lowering.forms import Form
 from netspec.capture.lowering.lifted import unread_dropped
 from netspec.capture.lowering.lowering import Lowering
 from netspec.capture.lowering.slices import joined
-from netspec.capture.modules.offered import plugins_of
+from netspec.capture.modules.offered import missed, plugins_of
 from netspec.capture.patterns.attention import fused, unread
 from netspec.capture.patterns.combining import combined
 from netspec.capture.patterns.growing import grown
@@ -96,7 +96,7 @@ def items_of(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
     lowering = Lowering(trace, HANDLERS, CALLS)
     items = lowering.body(trace.root)
     settle(lowering, items)
-    lowering.refused.extend((place, NUMBERS_READ.format(function)) for function, place, _ in trace.read)
+    lowering.refused.extend(one.refused for one in trace.read)
     outputs = [lowering.find(value) for value in trace.root.outputs]
     heads = {lowering.find(value): i for value, i in trace.heads.items()}
 
@@ -111,9 +111,9 @@ def items_of(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
     if turned(items, outputs, shape_of):
         fused(items, outputs, shape_of)  # heads that were cut to be turned
     biased(items, shape_of)
-    lowering.refused.extend((item.place, _ALONE) for item in unread(items))
+    lowering.refused.extend(Refused(item.place, _ALONE, _region_at(trace, item.place)) for item in unread(items))
     if lowering.refused:
-        raise NotCaptured(_refusal(lowering.refused))
+        raise NotCaptured(_refusal(lowering.refused), lowering.refused)
     grown(items)
     if heads:
         aside = set_aside(items, outputs[0], list(heads))
@@ -207,12 +207,17 @@ def _block(block: BlockFound, folding: Folding | None) -> list[str]:
 _MENDS: Final = "a part that is a module of its own may be a layer of yours, by a plugin: `netspec explain plugins`"
 
 
-def _refusal(refused: Sequence[tuple[Place | None, str]]) -> str:
+def _region_at(trace: Trace, place: Place | None) -> Region:
+    """The module that does what stands at a place."""
+    return next((call.region for call in calls_in(trace.root) if call.place is place and call.region), trace.root)
+
+
+def _refusal(refused: Sequence[Refused]) -> str:
     """All that has no form, each once, in the order of the source."""
-    places = (f"{place}: " if place is not None else "" for place, _ in refused)
-    told = list(dict.fromkeys(f"  {place}{reason}" for place, (_, reason) in zip(places, refused, strict=True)))
+    told = list(dict.fromkeys(f"  {each.place}: {each.why}" if each.place else f"  {each.why}" for each in refused))
     more = [f"  … and {len(told) - 12} more"] if len(told) > 12 else []
-    return "\n".join(["a spec cannot say what this module does:", *told[:12], *more, _MENDS])
+    hints = missed({type(each.region.module) for each in refused})
+    return "\n".join(["a spec cannot say what this module does:", *told[:12], *more, *hints, _MENDS])
 
 
 def _input(trace: Trace) -> str:

@@ -68,7 +68,8 @@ def command(
 
     Ratios are B / A; of more than two, to the first. Variants of one file: `netspec compare resnet.yaml --variant
     resnet18 --variant resnet50`. In the place of a spec a module of yours may stand, `package.module:factory` or
-    `file.py:Net`: it is imported, made and run, and held against the network that is compared.
+    `file.py:Net`: it is imported, made and run, and held against the network that is compared; with --plugin, modules
+    of the classes that its layers build are such layers.
     """
     if git is not None:
         return _branch(specs, git)

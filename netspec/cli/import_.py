@@ -67,9 +67,10 @@ def command(
     A program of `torch.export` is read as data, too, and what is pickled in it is not. Its spec is proven as that of a
     module, and the weights are written beside, FILE.safetensors, under the spec's keys.
 
-    A module is imported, made and run, in this directory. Its spec is held against it, with random weights, in outputs
-    and gradients: without that proof nothing is written. What a spec cannot say is an error that names the line of your
-    code. Weights load by the same keys; where a spec cannot keep one, FILE.keys.json says which is which.
+    A module is imported, made and run, in this directory. Its spec is held against it, with random weights, in
+    outputs and gradients: without that proof nothing is written. What a spec cannot say is an error that names the
+    line of your code. With --plugin, modules of the classes that its layers build are such layers. Weights load by
+    the same keys; where a spec cannot keep one, FILE.keys.json says which is which.
     """
     target = None if output is None else Path(output)
     if target is not None:

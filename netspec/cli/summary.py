@@ -48,7 +48,8 @@ def command(
     """Print the layer table of SOURCE: shapes, parameters, MACs, and with --batch the memory of training.
 
     SOURCE is a module of yours, `package.module:factory` or `file.py:Net`, which is imported, made, run, and held
-    against the network that the table is of; or a spec.
+    against the network that the table is of; or a spec. With --plugin, modules of the classes that its layers build are
+    such layers.
     """
     kind = None if output is None else format_of(output, _FILES)
     program = factory_in(source)

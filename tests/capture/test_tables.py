@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from netspec.capture.numbers.sinusoids import sinusoids
-from netspec.capture.numbers.tables import told
+from netspec.capture.numbers.tables import expression, told
 from netspec.expressions import parse
 from netspec.torch.units import Sinusoids
 
@@ -69,6 +69,16 @@ def test_the_angles_of_a_grid_are_computed() -> None:
     text = told(grid)
     assert text.startswith("[[[y, x] for x in [[6.283185307179586 * (i + 1) / (9 + 1e-6) / 10000 ** (k / 8) for k")
     assert torch.equal(torch.tensor(parse(text).evaluate({})), grid)
+
+
+@pytest.mark.parametrize("shape", [(4, 6, 1), (2, 3, 4), (20, 1), (1, 16, 1, 1)])
+def test_equal_numbers_are_said_once_whatever_their_shape(shape: tuple[int, ...]) -> None:
+    for number in (0.1, 0.0, 3.0):
+        table = torch.full(shape, number)
+        text = expression(table)
+        assert text is not None and len(text) < 60
+        found: Any = parse(text).evaluate({})
+        assert torch.equal(torch.tensor(found, dtype=torch.float32), table)
 
 
 def test_too_many_numbers_without_a_rule_have_no_text() -> None:

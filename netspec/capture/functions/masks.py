@@ -203,12 +203,6 @@ def low(value: Any) -> bool:
     return isinstance(value, (int, float)) and value <= LOW
 
 
-def is_lowest(lowering: Lowering, value: Traced) -> bool:
-    """Whether numbers are so low that no other is lower, but for `-inf`, whose share of a softmax is that of these."""
-    numbers = numbers_of(lowering, value)
-    return numbers is not None and bool((numbers <= torch.finfo(torch.float32).min).all())
-
-
 def masked(lowering: Lowering, call: TracedCall, scores: Any, hidden: Truth) -> None:
     """Scores without those that are hidden, which a softmax has to read: `attention.py` makes attention of them."""
     if not isinstance(scores, Traced) or scores.dtype != "float32":

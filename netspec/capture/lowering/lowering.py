@@ -9,7 +9,7 @@ from typing import Any, Final
 from torch import nn
 
 from netspec.capture.functions.repeats import repeated
-from netspec.capture.graph import Place, Region, Trace, Traced, TracedCall, calls_in
+from netspec.capture.graph import Refused, Region, Trace, Traced, TracedCall, calls_in
 from netspec.capture.items import PlacedItem, made
 from netspec.capture.lowering.buffers import MANY, BufferPart, of_buffers, saved
 from netspec.capture.lowering.composed import composed, kinds_of, of_parameters
@@ -20,6 +20,7 @@ from netspec.capture.lowering.lookups import ChosenPlaces, followed
 from netspec.capture.lowering.positions import position_free
 from netspec.capture.lowering.slices import called, layer_of_slices, norm_of_places
 from netspec.capture.modules import layers
+from netspec.capture.modules.binding import in_order
 from netspec.capture.modules.parametrized import parametrized
 from netspec.capture.running.modes import draws, in_eval, keeps_statistics
 from netspec.capture.running.own import own_buffers
@@ -49,7 +50,7 @@ class Lowering:
         """Values that are others, and which."""
         self.constants: dict[Traced, tuple[Traced, tuple[int, ...]]] = {}
         """Of a parameter that is seen in another shape, the parameter and the shape."""
-        self.refused: list[tuple[Place | None, str]] = []
+        self.refused: list[Refused] = []
         self.items: list[PlacedItem] = []
         self.saved = frozenset(trace.root.module.state_dict())
         self.kept = self.saved | own_buffers(trace.root.module)
@@ -72,7 +73,7 @@ class Lowering:
         """Of computed masks who takes part."""
         self.left_out: set[str] = set()
         """The keys of buffers of which parts are written as numbers."""
-        self.unsaid: dict[Traced, tuple[Place | None, str]] = {}
+        self.unsaid: dict[Traced, Refused] = {}
         """Of what is computed of parameters alone and has no form, where and why."""
         self.refused_results: set[Traced] = set()
         """Results that have no form: indices."""
@@ -108,9 +109,9 @@ class Lowering:
                 if isinstance(step, TracedCall) and not any(value.varies for value in step.results):
                     del self.items[count:]  # it may be that nobody reads what has no form
                     self.parameters = known
-                    self.unsaid.update(dict.fromkeys(step.results, (step.place, str(reason))))
+                    self.unsaid.update(dict.fromkeys(step.results, Refused(step.place, str(reason), region)))
                     continue
-                self.refused.append((step.place, str(reason)))
+                self.refused.append(Refused(step.place, str(reason), step if isinstance(step, Region) else region))
                 for value in step.results if isinstance(step, TracedCall) else step.outputs:
                     self.forms.setdefault(value, Form())
         for value in region.outputs:
@@ -322,7 +323,8 @@ class Lowering:
         computed_weight = parametrized(call.layer)
         names: Mapping[str, str] = {} if computed_weight is None else computed_weight.names
         keys = {names.get(key, key): f"{call.path}.{key}".lstrip(".") for key in call.layer.state_dict()}
-        given = [arg for arg in (*call.args, *call.kwargs.values()) if isinstance(arg, Traced)]
+        args = in_order(call)
+        given = [arg for arg in args if isinstance(arg, Traced)]
         if not given:
             raise NoForm(f"`{name}` is given no tensor")
         more: dict[str, Any] = {"keys": keys, "path": call.path, "class_name": type(call.layer).__name__}
@@ -337,13 +339,13 @@ class Lowering:
         if special is not None:
             special(self, call, layer, more)
             return
-        if len(given) > 1 and list(call.args) == given and len(given) <= 1 + len(layer.tensors):
+        if len(given) > 1 and list(args) == given and len(given) <= 1 + len(layer.tensors):
             value, *others = (self.taken(each) for each in given)
             more["reads"] = {own: (each,) for own, each in zip(layer.tensors, others, strict=False)}
             self.add(call, name, value, layers.written(layer), **more)
             return
         if len(given) > 1:
-            raise NoForm(f"`{name}` is given {len(given)} tensors")
+            raise NoForm(f"`{name}` is given {len(given)} tensors and takes {1 + len(layer.tensors)}")
         value, form = self.anywhere(given[0])
         arguments = layers.written(layers.of_rank(layer, len(given[0].shape)) if form.plain else layer)
         if name == "Identity" or (name == "StochasticDepth" and not arguments.get("p")):

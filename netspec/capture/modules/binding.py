@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from functools import cache
 from typing import Any, cast
 
@@ -18,6 +19,20 @@ def bound(call: TracedCall, signature: str) -> dict[str, Any]:
     found.update(zip(names, call.args, strict=False))
     found.update({_OTHER_NAMES.get(name, name): value for name, value in call.kwargs.items()})
     return found
+
+
+def in_order(call: TracedCall) -> tuple[Any, ...]:
+    """The arguments of a layer's call in the order in which its `forward` has them, those behind that are left out or
+    at their defaults not counted."""
+    assert call.layer is not None
+    parameters = list(inspect.signature(call.layer.forward).parameters.values())
+    named = dict(zip((each.name for each in parameters), call.args, strict=False)) | call.kwargs
+    known = [each for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD]
+    if len(call.args) > len(known) or call.kwargs.keys() - {each.name for each in known}:
+        return (*call.args, *call.kwargs.values())
+    while known and (known[-1].name not in named or named[known[-1].name] is known[-1].default):
+        known.pop()
+    return tuple(named.get(each.name, each.default) for each in known)
 
 
 def several(call: TracedCall, first: int = 1) -> tuple[int, ...]:

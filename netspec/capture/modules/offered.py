@@ -56,6 +56,25 @@ def of_plugin(kind: type[nn.Module]) -> str | None:
     return next((name for name in foreign if (kind.__module__, kind.__qualname__) in _built(layer_class(name))), None)
 
 
+def missed(kinds: Collection[type[nn.Module]]) -> list[str]:
+    """Why layers of plugins may not be what these modules are, though they are there for them."""
+    offer = _OFFERED.get()
+    foreign = sorted(name for name in offer.layers if offer.of_plugin(name))
+    told = [
+        f"the plugin's layer `{name}` has no `examples`, which say modules of which class it builds: give it some"
+        for name in foreign
+        if not layer_class(name).examples
+    ]
+    by_name = {kind.__qualname__: kind.__module__ for kind in kinds}
+    for name in foreign:
+        for module, target in sorted(_built(layer_class(name))):
+            if by_name.get(target, module) != module:
+                told.append(
+                    f"the plugin's layer `{name}` builds `{module}.{target}`; this is `{by_name[target]}.{target}`"
+                )
+    return told
+
+
 @cache
 def _built(kind: type[Layer]) -> frozenset[tuple[str, str]]:
     """The classes that a layer of a plugin calls for its examples: the names of their modules, and their own.

@@ -44,6 +44,11 @@ def expression(table: Tensor) -> str | None:
         return None
     if table.dim() == 1:
         return row(table)
+    if bool((table == table.flatten()[0]).all()):
+        text = number(table.flatten()[0].item())
+        for size in reversed(table.shape):
+            text = _times(text, size)
+        return text
     distances = of_distances(table) if table.dim() == _AXES and table.is_floating_point() else None
     if distances is not None:
         return distances

@@ -10,6 +10,7 @@ from importlib import import_module
 from importlib.machinery import PathFinder
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from netspec.diagnostics import UsageError
@@ -53,7 +54,9 @@ def imported(source: ModuleSource) -> Any:
     _look_in(folder)
     if len(parts) > 1:
         return import_module(".".join(parts))
-    name = parts[0] if parts[0] not in sys.modules else f"_{parts[0]}"
+    there = sys.modules.get(parts[0])
+    is_free = there is None or _is_of(there, source.file)  # imported anew: it may have changed since
+    name = parts[0] if is_free else f"_{parts[0]}"
     spec = spec_from_file_location(name, source.file)
     assert spec is not None
     assert spec.loader is not None
@@ -61,6 +64,12 @@ def imported(source: ModuleSource) -> Any:
     sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
+
+
+def _is_of(module: ModuleType, file: Path) -> bool:
+    """Whether a module was imported from a file."""
+    own = getattr(module, "__file__", None)
+    return isinstance(own, str) and Path(own).is_file() and file.is_file() and Path(own).samefile(file)
 
 
 def _look_in(folder: Path) -> None:

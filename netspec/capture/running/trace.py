@@ -19,6 +19,7 @@ from netspec.capture.graph import (
     NotCaptured,
     NumbersRead,
     Place,
+    Refused,
     Region,
     Trace,
     Traced,
@@ -227,7 +228,8 @@ class _Recorder(TorchFunctionMode):
             raise NotCaptured(f"{_where(_place())}{NUMBERS_READ.format(name)}")
         if count < len(self._answers):
             result = self._answers[count]
-        self.trace.read.append(NumbersRead(name, _place(), result if isinstance(result, bool) else None))
+        refused = Refused(_place(), NUMBERS_READ.format(name), self._region)
+        self.trace.read.append(NumbersRead(refused, result if isinstance(result, bool) else None))
         return result
 
     def _record(self, call: TracedCall, result: Any) -> None:
@@ -309,7 +311,7 @@ class _Recorder(TorchFunctionMode):
                 "or several in a tuple, a list or a dict"
             )
         if not all(value.varies for value in self.trace.root.outputs):
-            read = "".join(f"; {_where(place)}{NUMBERS_READ.format(name)}" for name, place, _ in self.trace.read[:1])
+            read = "".join(f"; {_where(one.place)}{one.why}" for one, _ in self.trace.read[:1])
             raise NotCaptured(
                 "no input decides what the module gives, or one of its tensors, as far as torch's own functions "
                 f"compute it, which are all that is followed{read}"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from netspec.capture.importing import from_torch as from_torch
+    from netspec.capture.variants import from_torch_variants as from_torch_variants
     from netspec.comparison import compare as compare
     from netspec.compiler import check as check
     from netspec.compiler import load as load
@@ -66,6 +67,7 @@ _HOME = {
     "expand": "netspec.emit.yaml",
     "find_lr": "netspec.trainer.jobs.rates",
     "from_torch": "netspec.capture.importing",
+    "from_torch_variants": "netspec.capture.variants",
     "load": "netspec.compiler",
     "loads": "netspec.compiler",
     "open_run": "netspec.trainer",
@@ -102,6 +104,7 @@ __all__ = [
     "expand",
     "find_lr",
     "from_torch",
+    "from_torch_variants",
     "load",
     "loads",
     "open_run",

@@ -86,7 +86,7 @@ _READERS_OWN = {
         "netspec/cli/count.py", "netspec/combinators/halves.py", "netspec/layers/pointwise.py",
         "netspec/recipe/datasets/patterns.py", "netspec/trainer/data/stripes.py",
     },
-    "importing.md": {"FILE.keys.json", "config.json", "net.py", "net.yaml"},
+    "importing.md": {"FILE.keys.json", "config.json", "family.yaml", "net.py", "net.yaml"},
     "errors.md": {"netspec.lock.json", "other.yaml"},
     "machines.md": {"small-sky.yaml", "small.yaml"},
     "recipes.md": {"spec.yaml", "table.json", "tokenizer.json"},

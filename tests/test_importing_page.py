@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from netspec.cli.import_ import command
 from tests.followed import Page, run
 
 PAGE = Page("importing")
-SPEC = next(text for _, kind, text in PAGE.blocks if kind == "yaml")
+SPEC, FAMILY = (text for _, kind, text in PAGE.blocks if kind == "yaml")
 
 
 @pytest.fixture
@@ -20,13 +21,13 @@ def place(tmp_path: Path) -> Path:
 
 
 def test_the_page_has_what_is_followed_here() -> None:
-    assert list(PAGE.files) == ["net.py"]
-    assert len(PAGE.commands) == 2 and len(PAGE.programs) == 1 and len(PAGE.printed) == 1
+    assert list(PAGE.files) == ["net.py", "family.py"]
+    assert len(PAGE.commands) == 3 and len(PAGE.programs) == 1 and len(PAGE.printed) == 1
 
 
 @pytest.mark.slow
 def test_the_module_is_the_spec_of_the_page_and_its_weights_load(place: Path) -> None:
-    shown, wrote = (run(place, "-m", *line.split(), torch=True) for line in PAGE.commands)
+    shown, wrote = (run(place, "-m", *line.split(), torch=True) for line in PAGE.commands[:2])
     assert shown.stdout == SPEC
     assert wrote.stderr == PAGE.printed[0]
     assert (place / "net.yaml").read_text() == SPEC.replace("name: Net", "name: net")
@@ -37,6 +38,16 @@ def test_the_module_is_the_spec_of_the_page_and_its_weights_load(place: Path) ->
         done = run(place, "-m", "netspec", *words, "--input", "3,32,32", torch=True)
         assert done.returncode == 0, done.stderr
     assert "The layers are the same, one by one.\n" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_family_is_the_spec_of_the_page(place: Path) -> None:
+    done = run(place, "-m", *shlex.split(PAGE.commands[2]), torch=True)
+    assert done.returncode == 0, done.stderr
+    assert (place / "family.yaml").read_text() == FAMILY
+    assert done.stderr.count("equal to the module in outputs and gradients") == 3
+    checked = run(place, "-m", "netspec", "check", "family.yaml")
+    assert checked.returncode == 0, checked.stdout
 
 
 def test_the_page_names_every_option() -> None:

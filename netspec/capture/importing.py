@@ -114,23 +114,45 @@ def from_torch(
 
 def _spec_of(module: nn.Module, example: Sequence[Tensor], title: str, is_flat: bool, is_verified: bool) -> FromTorch:
     if not is_verified:
-        return _unproven(module, _written_once(module, example, title, is_flat=is_flat))
-    eval_mode = flat(run(module, example, 2, training=False), title)
-    _compare(eval_mode, flat(run(module, example, 3, training=False), title), "with a batch of 3 instead of 2")
-    first, training_trace = _trained(module, example, title, eval_mode)
-    train_mode = flat(first, title)
-    training = eval_mode.text != train_mode.text  # what a program does while it trains alone may be dropout
-    again = training_trace if training else partial(run, module, example, 2, training=False)
+        return unproven(module, _written_once(module, example, title, is_flat=is_flat))
+    seen = seen_of(module, example, title)
     try:
         if not is_flat:
             try:
-                return _proven(module, example, structured(again(), title))
+                return proven(module, example, structured(seen.again(), title))
             except NotCaptured:  # what says everything once is the judge
                 pass
-        return _proven(module, example, train_mode if training else eval_mode)
+        return proven(module, example, seen.train_mode if seen.trains_otherwise else seen.eval_mode)
     except NotCaptured:
-        _compare(eval_mode, train_mode, "in training mode")
+        _compare(seen.eval_mode, seen.train_mode, "in training mode")
         raise
+
+
+class Seen(NamedTuple):
+    """A module's runs, as flat specs."""
+
+    eval_mode: WrittenTrace
+    train_mode: WrittenTrace
+    again: Callable[[], Trace]
+    """Runs it once more, in the mode that says more."""
+
+    @property
+    def trains_otherwise(self) -> bool:
+        """What a program does while it trains alone may be dropout."""
+        return self.eval_mode.text != self.train_mode.text
+
+
+def seen_of(module: nn.Module, example: Sequence[Tensor], title: str) -> Seen:
+    """The runs of a module, which are of one network on each batch.
+
+    Raises:
+        NotCaptured: they are not, or a call has no form in a spec.
+    """
+    eval_mode = flat(run(module, example, 2, training=False), title)
+    _compare(eval_mode, flat(run(module, example, 3, training=False), title), "with a batch of 3 instead of 2")
+    first, training_trace = _trained(module, example, title, eval_mode)
+    found = Seen(eval_mode, flat(first, title), training_trace)
+    return found if found.trains_otherwise else found._replace(again=partial(run, module, example, 2, training=False))
 
 
 def _trained(
@@ -151,7 +173,7 @@ def _written_once(module: nn.Module, example: Sequence[Tensor], title: str, *, i
     if not is_flat:
         try:
             written = structured(run(module, example, 2, training=False), title)
-            key_map(loads_offered(written.text, offered()), written.layers)
+            key_map(loads_offered(written.text, offered(), variant=written.variant), written.layers)
         except (NotCaptured, SpecError, Unproven):
             pass
         else:
@@ -159,10 +181,10 @@ def _written_once(module: nn.Module, example: Sequence[Tensor], title: str, *, i
     return flat(run(module, example, 2, training=False), title)
 
 
-def _unproven(module: nn.Module, written: WrittenTrace) -> FromTorch:
+def unproven(module: nn.Module, written: WrittenTrace) -> FromTorch:
     """The spec of one run in eval mode, which nothing was held against."""
     try:
-        net = loads_offered(written.text, offered())
+        net = loads_offered(written.text, offered(), variant=written.variant)
         keys = key_map(net, written.layers)
     except (SpecError, Unproven) as error:
         raise NotCaptured(f"the spec of this module would not compile:\n{error}") from None
@@ -192,10 +214,10 @@ def _layout_notes(net: Net, layouts: Sequence[Form]) -> Iterator[str]:
             yield f"{which} is {form.told(rest)}, N for the batch, and that of the spec ({told}): the same numbers"
 
 
-def _proven(module: nn.Module, example: Sequence[Tensor], written: WrittenTrace) -> FromTorch:
+def proven(module: nn.Module, example: Sequence[Tensor], written: WrittenTrace) -> FromTorch:
     """The spec that is written, held against the module."""
     try:
-        net = loads_offered(written.text, offered())
+        net = loads_offered(written.text, offered(), variant=written.variant)
     except SpecError as error:
         raise NotCaptured(f"the spec of this module would not compile:\n{error}") from None
     _check_plugins(net)

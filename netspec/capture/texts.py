@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
+from netspec.capture.families.defaults import stated
+from netspec.capture.families.family import DIFFERENT, FamilyLayers
+from netspec.capture.families.tree import ListRecorder
 from netspec.capture.functions.calls import CALLS
 from netspec.capture.functions.functions import HANDLERS
 from netspec.capture.graph import NotCaptured, Place, Refused, Region, Trace, Traced, calls_in
-from netspec.capture.items import PlacedItem, layers_of, spliced
+from netspec.capture.items import Names, PlacedItem, layers_of, spliced
 from netspec.capture.lowering.constants import settle
 from netspec.capture.lowering.forms import Form
 from netspec.capture.lowering.lifted import unread_dropped
@@ -54,6 +57,8 @@ class WrittenTrace(NamedTuple):
     """In which mode the module ran."""
     layouts: tuple[Form, ...] = ()
     """Where the module's outputs have the batch, which those of the spec have first and alone; not of heads."""
+    variant: str | None = None
+    """Which variant of the spec it is."""
 
     @property
     def layers(self) -> list[PlacedItem]:
@@ -79,6 +84,50 @@ def structured(trace: Trace, name: str) -> WrittenTrace:
     blocks = with_blocks(items)
     unhoused(homes)
     return _written(trace, name, items, lowering, blocks, is_flat=False)
+
+
+def together(traces: Sequence[Trace], name: str, members: Sequence[str]) -> list[WrittenTrace]:
+    """The spec of several traces, which is one for all: each is a variant.
+
+    Args:
+        traces: of the members of a family.
+        name: of the spec.
+        members: the names of the variants.
+
+    Raises:
+        NotCaptured: a call has no form in a spec, or the members are not the same but for numbers.
+    """
+    made = [items_of(trace) for trace in traces]
+    homes = [housed(items) for items, _ in made]
+    blocks = with_blocks(*(items for items, _ in made))
+    for home in homes:
+        unhoused(home)
+    stated([items for items, _ in made])
+    folding = Folding({block.name: block.given for block in blocks})
+    parts = [line for block in blocks for line in _block(block, folding)]
+    bodies = [_body(trace, *each) for trace, each in zip(traces, made, strict=True)]
+    recorders = [ListRecorder() for _ in bodies]
+    for body, recorder in zip(bodies, recorders, strict=True):
+        list(lines(body.items, body.names, "", recorder))
+    values = {name for body in bodies for name in body.names.values()}
+    family = FamilyLayers(folding.parameters, {*(value.partition("[")[0] for value in values), *folding.tables})
+    layers = family.lines(recorders, members)
+    inputs = [_input(trace) for trace in traces]
+    _check_equal("takes", inputs, members)
+    _check_equal("gives", ["\n".join(body.tail) for body in bodies], members)
+    variants = family.variants(members)
+    head = [*_head(name, [items for items, _ in made]), f"input: {inputs[0]}", ""]
+    folding.tables.update(family.tables())
+    text = _whole(head, folding, variants, parts, [*layers, *bodies[0].tail])
+    found = [_found(trace, *each, text, len(blocks)) for trace, each in zip(traces, made, strict=True)]
+    return [each._replace(variant=member) for each, member in zip(found, members, strict=True)]
+
+
+def _check_equal(what: str, texts: Sequence[str], members: Sequence[str]) -> None:
+    """Refuse members of which one takes or gives other tensors."""
+    other = next((member for member, text in zip(members, texts, strict=True) if text != texts[0]), None)
+    if other is not None:
+        raise NotCaptured(DIFFERENT.format(f"`{other}` {what} another number of tensors, or of other names"))
 
 
 _ALONE: Final = (
@@ -134,12 +183,53 @@ def items_of(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
 def _written(
     trace: Trace, name: str, items: list[PlacedItem], lowering: Lowering, blocks: Sequence[BlockFound], *, is_flat: bool
 ) -> WrittenTrace:
-    outputs = [lowering.find(value) for value in trace.root.outputs if value not in trace.heads]
-    named = plugins_of({item.word for item in layers_of(items)})
-    known = [f"plugins: [{', '.join(named)}]"] if named else []
-    text = ["netspec: 1", f"name: {name}", *known, f"input: {_input(trace)}", ""]
     folding = None if is_flat else Folding({block.name: block.given for block in blocks})
     parts = [line for block in blocks for line in _block(block, folding)]
+    body = _body(trace, items, lowering)
+    layers = list(lines(body.items, body.names, "  ", folding))
+    head = [*_head(name, [items]), f"input: {_input(trace)}", ""]
+    return _found(trace, items, lowering, _whole(head, folding, [], parts, [*layers, *body.tail]), len(blocks))
+
+
+def _head(name: str, members: Sequence[list[PlacedItem]]) -> list[str]:
+    """The first lines of a spec."""
+    named = plugins_of({item.word for items in members for item in layers_of(items)})
+    known = [f"plugins: [{', '.join(named)}]"] if named else []
+    return ["netspec: 1", f"name: {name}", *known]
+
+
+def _whole(
+    head: Sequence[str], folding: Folding | None, variants: Sequence[str], parts: Sequence[str], layers: Sequence[str]
+) -> str:
+    """The text of a spec."""
+    text = [*head]
+    if folding is not None and folding.tables:
+        text.append("vars:")
+        for table, rows in folding.tables.items():
+            text += [f"  {table}:", *(f"    {row}" for row in rows)]
+        text.append("")
+    return "\n".join([*text, *variants, *(["blocks:", *parts] if parts else []), "layers:", *layers]) + "\n"
+
+
+def _found(trace: Trace, items: list[PlacedItem], lowering: Lowering, text: str, blocks: int) -> WrittenTrace:
+    state = trace.root.module.state_dict()
+    left_out = frozenset(key for key in lowering.left_out if key in state)
+    own = [value for value in trace.root.outputs if value not in trace.heads]
+    layouts = tuple(lowering.forms.get(value) or lowering.forms.get(lowering.find(value), Form()) for value in own)
+    return WrittenTrace(text, items, blocks, left_out, trace.order, len(own), trace.training, layouts)
+
+
+class _Body(NamedTuple):
+    """The layers of a network, each with what it takes in front of it."""
+
+    items: list[PlacedItem]
+    names: Names
+    tail: list[str]
+    """The lines of its outputs, if it has several."""
+
+
+def _body(trace: Trace, items: list[PlacedItem], lowering: Lowering) -> _Body:
+    outputs = [lowering.find(value) for value in trace.root.outputs if value not in trace.heads]
     names = BodyNames({value: value.key for value in trace.inputs} if len(trace.inputs) > 1 else {})
     done, last = names.scheduled(spliced(items), trace.inputs[0])
     tail: list[str] = []
@@ -152,24 +242,7 @@ def _written(
         if outputs[0] is not last:
             names.use(outputs[0], done)
         names.finish(done)
-    body = list(lines(done, names.names, "  ", folding))
-    if folding is not None and folding.tables:
-        text.append("vars:")
-        for table, rows in folding.tables.items():
-            text += [f"  {table}:", *(f"    {row}" for row in rows)]
-        text.append("")
-    text += [*(["blocks:", *parts] if parts else []), "layers:", *body, *tail]
-    state = trace.root.module.state_dict()
-    left_out = frozenset(key for key in lowering.left_out if key in state)
-    whole, layouts = (
-        "\n".join(text) + "\n",
-        tuple(
-            lowering.forms.get(value) or lowering.forms.get(lowering.find(value), Form())
-            for value in trace.root.outputs
-            if value not in trace.heads
-        ),
-    )
-    return WrittenTrace(whole, items, len(blocks), left_out, trace.order, len(outputs), trace.training, layouts)
+    return _Body(done, names.names, tail)
 
 
 def _outputs(trace: Trace, names: Sequence[str]) -> str:

@@ -6,12 +6,12 @@ import inspect
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 from netspec.capture.graph import Traced
 from netspec.capture.items import Names, PlacedItem
 from netspec.capture.running.own import SIDES
-from netspec.capture.shaping.folding import Folding
+from netspec.capture.shaping.folding import Entry
 from netspec.layers.base import Layer
 from netspec.writing import flow, written
 
@@ -26,7 +26,15 @@ class ExpressionText(str):
     __slots__ = ()
 
 
-def lines(items: Sequence[PlacedItem], names: Names, indent: str, folding: Folding | None = None) -> Iterator[str]:
+class ListFolding(Protocol):
+    """Says lists of items in fewer lines."""
+
+    def folded(self, entries: Sequence[Entry]) -> list[Entry]:
+        """The entries of a list, the lists in which are folded already."""
+        ...
+
+
+def lines(items: Sequence[PlacedItem], names: Names, indent: str, folding: ListFolding | None = None) -> Iterator[str]:
     """The lines of a list of items."""
     entries = [tuple(_item(item, names, folding)) for item in items]
     for entry in entries if folding is None else folding.folded(entries):
@@ -72,7 +80,7 @@ def _rooted(value: Any) -> Any:
     return value
 
 
-def _item(item: PlacedItem, names: Names, folding: Folding | None) -> Iterator[str]:
+def _item(item: PlacedItem, names: Names, folding: ListFolding | None) -> Iterator[str]:
     head, beside = _head(item, names), list(_beside(item, names))
     if item.call is not None:
         call = f"{item.word}:{_called(item.call, names)}".removesuffix(":")
@@ -99,7 +107,7 @@ def _item(item: PlacedItem, names: Names, folding: Folding | None) -> Iterator[s
     yield from (f"  {option}" for option in beside)
 
 
-def _combinator(item: PlacedItem, names: Names, folding: Folding | None, beside: Sequence[str]) -> Iterator[str]:
+def _combinator(item: PlacedItem, names: Names, folding: ListFolding | None, beside: Sequence[str]) -> Iterator[str]:
     """A combinator with its branches; a branch that is a value by its name."""
     parts = {branch.path.rpartition(".")[2]: _branch(branch, names, folding) for branch in item.body or ()}
     sides = {side: parts.pop(side) for side in SIDES if side in parts}
@@ -126,7 +134,7 @@ _OF_A_BODY: Final = {"residual": ("shortcut",), "gate": (), "each": ()}
 """Combinators of one body, and their sides."""
 
 
-def _branch(branch: PlacedItem, names: Names, folding: Folding | None) -> list[str]:
+def _branch(branch: PlacedItem, names: Names, folding: ListFolding | None) -> list[str]:
     """The lines of a branch: `[]`, the name of a value, or items."""
     body = branch.body or []
     if not body:

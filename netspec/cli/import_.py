@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Final
@@ -22,7 +23,7 @@ from netspec.cli.files import (
     write_atomic,
 )
 from netspec.cli.graphs import GRAPHS, import_graph
-from netspec.cli.modules import ImportOptions, imported_module, told_of_proof
+from netspec.cli.modules import ImportOptions, imported_module, imported_variants, told_of_proof
 from netspec.diagnostics import UsageError
 from netspec.importing import ImportedKeras, ImportedSpec, NotImportable, from_config, from_keras, from_program
 from netspec.views.describe import count_text
@@ -39,11 +40,21 @@ if TYPE_CHECKING:
     "--input", "inputs", multiple=True, metavar="SIZES",
     help="Of a module, a text or an ONNX file: one example's sizes, `3,224,224`, or `16,int64`; once for each input.",
 )  # fmt: skip
+@click.option(
+    "--variants", metavar="FACTORIES",
+    help="Of a program: several of its factories as variants of one spec, `resnet18,resnet34` or `Net(2),wide=Net(4)`.",
+)  # fmt: skip
 @click.option("--flat", is_flag=True, help="Of a module, an ONNX file or a .pt2: say everything once.")
 @plugin_option
 @click.option("--unverified", is_flag=True, help="Of the same: write what one run in eval mode did, without the proof.")
 def command(
-    source: str, output: str | None, force: bool, inputs: tuple[str, ...], flat: bool, unverified: bool
+    source: str,
+    output: str | None,
+    force: bool,
+    inputs: tuple[str, ...],
+    variants: str | None,
+    flat: bool,
+    unverified: bool,
 ) -> None:
     """Write the spec of the network that SOURCE is.
 
@@ -71,6 +82,8 @@ def command(
     outputs and gradients: without that proof nothing is written. What a spec cannot say is an error that names the
     line of your code. With --plugin, modules of the classes that its layers build are such layers. Weights load by
     the same keys; where a spec cannot keep one, FILE.keys.json says which is which.
+
+    With `--variants` several factories of the module are one file, with a variant for each, which is proven by itself.
     """
     target = None if output is None else Path(output)
     if target is not None:
@@ -80,6 +93,9 @@ def command(
     name = None if target is None else target.stem
     program, path = module_source(source), Path(source)
     options = ImportOptions(inputs, is_flat=flat, is_verified=not unverified)
+    if variants is not None:
+        _from_variants(_program_of(program, source, is_flat=flat), variants, options, target, force=force)
+        return
     if path.suffix.lower() in GRAPHS:
         import_graph(path, options, target, name, force=force)
         return
@@ -198,30 +214,75 @@ def _from_keras(path: Path, target: Path | None, name: str | None, *, force: boo
     _given_out(found.spec, target)
 
 
+def _program_of(program: ModuleSource | None, source: str, *, is_flat: bool) -> ModuleSource:
+    """The program that has the factories of variants.
+
+    Raises:
+        UsageError: there is none, or an option is given that variants have not.
+    """
+    if program is None:
+        raise UsageError(
+            f"`--variants` is for a module, `package.module:factory` or `file.py:Net`, and {source} is none"
+        )
+    if is_flat:
+        raise UsageError("`--flat` says everything once, `--variants` what several have in common: give one of them")
+    return program
+
+
+def _from_variants(
+    source: ModuleSource, variants: str, options: ImportOptions, target: Path | None, *, force: bool
+) -> None:
+    """Several factories as variants of one spec."""
+    found = imported_variants(source, variants, options, None if target is None else target.stem).found
+    keys = {variant: each.keys for variant, each in found.members.items() if not each.keeps_keys}
+    beside = _given_module(found.text, keys, target, force=force)
+    count = len(found.members)
+    what = "the spec" if target is None else f"wrote {target}"
+    click.echo(f"{what}: {count} variants, {len(found.text.splitlines())} lines", err=True)
+    for variant, each in found.members.items():
+        click.echo(f"{variant}: {_params(each)} parameters", err=True)
+        told_of_proof(each)
+    _told_keys(target, beside, has_others=bool(keys))
+    if target is not None:
+        click.echo(f"next: netspec compile {quote(str(target))} --variant {next(iter(found.members))}", err=True)
+
+
 def _from_module(
     source: ModuleSource, options: ImportOptions, target: Path | None, name: str | None, *, force: bool
 ) -> None:
     found = imported_module(source, options, name).found
-    beside = None if target is None or found.keeps_keys else target.with_suffix(".keys.json")
+    beside = _given_module(found.text, {} if found.keeps_keys else found.keys, target, force=force)
+    what = "the spec" if target is None else f"wrote {target}"
+    click.echo(f"{what}: {_params(found)} parameters, {len(found.text.splitlines())} lines", err=True)
+    told_of_proof(found)
+    _told_keys(target, beside, has_others=not found.keeps_keys)
+    if target is not None:
+        click.echo(f"next: netspec compile {quote(str(target))}", err=True)
+
+
+def _given_module(text: str, keys: Mapping[str, object], target: Path | None, *, force: bool) -> Path | None:
+    """Print the spec of a module, or write it, with the map of the keys that it has not beside it: where that is."""
+    beside = None if target is None or not keys else target.with_suffix(".keys.json")
     if beside is not None and beside.exists() and not force:
         raise UsageError(f"{beside} is there already, and the keys would be written to it; `--force` writes over it")
     if target is None:
-        click.echo(found.text, nl=False)
-    else:
-        if beside is not None:
-            write_atomic(beside, json.dumps(found.keys, indent=1) + "\n")
-        write_atomic(target, found.text)
-    _told(found, target, beside)
+        click.echo(text, nl=False)
+        return None
+    if beside is not None:
+        write_atomic(beside, json.dumps(keys, indent=1) + "\n")
+    write_atomic(target, text)
+    return beside
 
 
-def _told(found: FromTorch, target: Path | None, beside: Path | None) -> None:
-    """Say what was proven and what was not."""
+def _params(found: FromTorch) -> str:
     params = found.net.params
     assert isinstance(params, int)
-    what = "the spec" if target is None else f"wrote {target}"
-    click.echo(f"{what}: {count_text(params)} parameters, {len(found.text.splitlines())} lines", err=True)
-    told_of_proof(found)
-    if found.keeps_keys:
+    return count_text(params)
+
+
+def _told_keys(target: Path | None, beside: Path | None, *, has_others: bool) -> None:
+    """Say whether weights load as they are."""
+    if not has_others:
         click.echo("its `state_dict` has the module's keys", err=True)
     elif beside is None:
         click.echo("note: its `state_dict` has other keys; with `-o FILE` the map of them is written beside", err=True)
@@ -229,5 +290,3 @@ def _told(found: FromTorch, target: Path | None, beside: Path | None) -> None:
         click.echo(f"wrote {beside}: for each key of the spec's `state_dict` that of the module", err=True)
     if target is not None and beside is None and target.with_suffix(".keys.json").exists():
         click.echo(f"note: {target.with_suffix('.keys.json')} is from before; the spec needs none", err=True)
-    if target is not None:
-        click.echo(f"next: netspec compile {quote(str(target))}", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 from collections.abc import Generator
 from contextlib import chdir, contextmanager, redirect_stdout
@@ -10,13 +11,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from netspec.called import name_like
 from netspec.capture.running.sources import ModuleSource, check_there, module_source
 from netspec.cli.common import plugin_names
-from netspec.diagnostics import MissingExtra
+from netspec.diagnostics import MissingExtra, UsageError
 from netspec.extras import install
 
 if TYPE_CHECKING:
     from netspec.capture.importing import FromTorch
+    from netspec.capture.variants import FromTorchVariants
 
 
 class ImportOptions(NamedTuple):
@@ -25,6 +28,13 @@ class ImportOptions(NamedTuple):
     inputs: tuple[str, ...] = ()
     is_flat: bool = False
     is_verified: bool = True
+
+
+class ImportedVariants(NamedTuple):
+    """What came of the members of a family."""
+
+    found: FromTorchVariants
+    guess: str
 
 
 class ImportedModule(NamedTuple):
@@ -50,13 +60,9 @@ def imported_module(source: ModuleSource, options: ImportOptions, name: str | No
         MissingExtra: torch is not installed.
     """
     check_there(source)
-    try:
+    with _with_torch():
         from netspec.capture.importing import from_torch
         from netspec.capture.running.factory import example, module_from
-    except ModuleNotFoundError as error:
-        if error.name not in ("torch", "torchvision"):
-            raise
-        raise MissingExtra(f"a module needs {error.name} to run: {install('torch')}") from None
     with _as_a_program(source):
         made = module_from(source)
         title = name or source.rest.partition("(")[0].rpartition(".")[2]
@@ -65,9 +71,87 @@ def imported_module(source: ModuleSource, options: ImportOptions, name: str | No
             made, *given.tensors, name=title, is_flat=options.is_flat, is_verified=options.is_verified,
             plugins=plugin_names(),
         )  # fmt: skip
-    if given.guess:
-        click.echo(f"note: {given.guess}; `--input` says another", err=True)
+    _tell_guess(given.guess)
     return ImportedModule(found, given.guess)
+
+
+def imported_variants(
+    source: ModuleSource, variants: str, options: ImportOptions, name: str | None = None
+) -> ImportedVariants:
+    """The networks of several factories of one module as variants of one spec.
+
+    Args:
+        source: names the module.
+        variants: the factories, as they are typed: `resnet18,resnet34`, `Net(depth=2),wide=Net(width=64)`.
+        options: how they are imported.
+        name: of the spec.
+
+    Raises:
+        UsageError: there is no such factory, or what is typed is no list of them.
+        NotCaptured: one does what a spec cannot say, they are too different, or a variant is not its module.
+        MissingExtra: torch is not installed.
+    """
+    members = members_in(variants)
+    check_there(source)
+    with _with_torch():
+        from netspec.capture.running.factory import example, modules_from
+        from netspec.capture.variants import family_of, from_torch_variants
+    title = name or family_of(list(members)) or source.rest.partition("(")[0].rpartition(".")[2]
+    with _as_a_program(source):
+        made = dict(zip(members, modules_from(source, list(members.values())), strict=True))
+        given = example(next(iter(made.values())), options.inputs)
+        found = from_torch_variants(
+            made, *given.tensors, name=title, is_verified=options.is_verified, plugins=plugin_names()
+        )
+    _tell_guess(given.guess)
+    return ImportedVariants(found, given.guess)
+
+
+def members_in(text: str) -> dict[str, str]:
+    """The factories that `--variants` names, by the names of the variants.
+
+    >>> members_in("resnet18, Net(depth=2), wide=Net(width=64)")
+    {'resnet18': 'resnet18', 'Net_depth_2': 'Net(depth=2)', 'wide': 'Net(width=64)'}
+
+    Raises:
+        UsageError: it is no list of factories, or two have one name.
+    """
+    try:
+        call = ast.parse(f"_({text})", mode="eval").body
+    except (SyntaxError, ValueError):
+        call = None
+    is_list = isinstance(call, ast.Call) and (call.args or call.keywords)
+    if not isinstance(call, ast.Call) or not is_list or any(each.arg is None for each in call.keywords):
+        raise UsageError(
+            f"`--variants {text}` is no list of factories: `resnet18,resnet34`, or with arguments, and names in front "
+            "of them, `Net(depth=2),wide=Net(width=64)`"
+        )
+    given = [(name_like(ast.unparse(each)) or "", ast.unparse(each)) for each in call.args]
+    given += [(each.arg or "", ast.unparse(each.value)) for each in call.keywords]
+    found = dict(given)
+    if len(given) == 1:
+        raise UsageError(f"`--variants {text}` names one factory, and variants are several: import it without")
+    if len(found) < len(given):
+        twice = next(name for name, _ in given if [other for other, _ in given].count(name) > 1)
+        raise UsageError(f"`--variants {text}` names `{twice}` twice; `another={found[twice]}` gives a name of its own")
+    return found
+
+
+@contextmanager
+def _with_torch() -> Generator[None]:
+    """Say how torch is installed where it is not."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name not in ("torch", "torchvision"):
+            raise
+        raise MissingExtra(f"a module needs {error.name} to run: {install('torch')}") from None
+
+
+def _tell_guess(guess: str) -> None:
+    """Say on which input a module ran where nobody said one."""
+    if guess:
+        click.echo(f"note: {guess}; `--input` says another", err=True)
 
 
 @contextmanager

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import torch
@@ -26,29 +27,60 @@ def module_from(source: ModuleSource) -> nn.Module:
         UsageError: there is none.
         NotCaptured: the program itself fails.
     """
+    return modules_from(source, [source.rest])[0]
+
+
+def modules_from(source: ModuleSource, named: Sequence[str]) -> list[nn.Module]:
+    """The modules that several factories of one program make, as `module_from` has one.
+
+    Raises:
+        UsageError: one of them is none.
+        NotCaptured: the program itself fails.
+    """
     check_there(source)
-    text = f"{source.home}:{source.rest}"
+    sources = [source._replace(rest=rest) for rest in named]
+    calls = [_call(each) for each in sources]
+    program = _program(source)
+    return [_module(program, each, call) for each, call in zip(sources, calls, strict=True)]
+
+
+class _Call(NamedTuple):
+    """What is written behind the colon."""
+
+    path: str
+    arguments: tuple[Any, ...] = ()
+    named: Mapping[str, Any] = MappingProxyType({})
+    is_called: bool = False
+
+
+def _call(source: ModuleSource) -> _Call:
+    """What a source names, with its arguments."""
     try:
         call = ast.parse(source.rest, mode="eval").body
     except (SyntaxError, ValueError):
         raise UsageError(
-            f"`{source.rest}` in `{text}` names nothing: for example `torchvision.models:resnet18`"
+            f"`{source.rest}` in `{source.home}:{source.rest}` names nothing: for example `torchvision.models:resnet18`"
         ) from None
-    arguments: tuple[Any, ...] = ()
-    named: dict[str, Any] = {}
-    rest = source.rest
-    if isinstance(call, ast.Call):
-        try:
-            arguments = tuple(ast.literal_eval(each) for each in call.args)
-            named = {each.arg or "": ast.literal_eval(each.value) for each in call.keywords}
-        except ValueError:
-            raise UsageError(f"the arguments in `{text}` are no numbers, texts or lists of them") from None
-        rest = ast.unparse(call.func)
-    found = _named(source, rest)
-    if not isinstance(found, nn.Module) or isinstance(call, ast.Call):
+    if not isinstance(call, ast.Call):
+        return _Call(source.rest)
+    try:
+        arguments = tuple(ast.literal_eval(each) for each in call.args)
+        named = {each.arg or "": ast.literal_eval(each.value) for each in call.keywords}
+    except ValueError:
+        raise UsageError(
+            f"the arguments in `{source.home}:{source.rest}` are no numbers, texts or lists of them"
+        ) from None
+    return _Call(ast.unparse(call.func), arguments, named, is_called=True)
+
+
+def _module(program: Any, source: ModuleSource, call: _Call) -> nn.Module:
+    """The module that a program has, or that a factory of it makes."""
+    text = f"{source.home}:{source.rest}"
+    found = _named(program, source.home, call.path)
+    if not isinstance(found, nn.Module) or call.is_called:
         if not callable(found):
             raise UsageError(f"`{text}` is of the type `{type(found).__name__}`: neither a module nor what makes one")
-        found = _made(found, arguments, named, f"{source.home}:{rest}")
+        found = _made(found, call.arguments, call.named, f"{source.home}:{call.path}")
     if not isinstance(found, nn.Module):
         raise UsageError(f"`{text}` gives a `{type(found).__name__}`, and no module of torch's")
     check_followed(found)
@@ -59,7 +91,7 @@ passing(imported)
 
 
 @passing
-def _made(factory: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any], text: str) -> Any:
+def _made(factory: Callable[..., Any], arguments: tuple[Any, ...], named: Mapping[str, Any], text: str) -> Any:
     """What a factory makes."""
     with users_own(f"`{text}`"):
         try:
@@ -82,20 +114,28 @@ def _signature(factory: Callable[..., Any]) -> str:
 
 
 @passing
-def _named(source: ModuleSource, path: str) -> Any:
+def _program(source: ModuleSource) -> Any:
+    """The program, imported."""
     with users_own(f"the import of `{source.home}`"):
         try:
-            found = imported(source)
+            return imported(source)
         except ModuleNotFoundError as error:
             if error.name is None or not f"{source.home}.".startswith(f"{error.name}."):
                 raise  # one that the program imports
             raise UsageError(f"cannot import `{source.home}`: there is no module `{error.name}`") from None
-    for name in path.split("."):
-        if not hasattr(found, name):
-            names = [other for other in dir(found) if not other.startswith("_")]
-            near = did_you_mean(name, names)
-            raise UsageError(f"`{source.home}` has no `{name}`" + (f"; there is `{near}`" if near else ""))
-        found = getattr(found, name)
+
+
+@passing
+def _named(program: Any, home: str, path: str) -> Any:
+    """What a program has under a name."""
+    found = program
+    with users_own(f"the import of `{home}`"):
+        for name in path.split("."):
+            if not hasattr(found, name):
+                names = [other for other in dir(found) if not other.startswith("_")]
+                near = did_you_mean(name, names)
+                raise UsageError(f"`{home}` has no `{name}`" + (f"; there is `{near}`" if near else ""))
+            found = getattr(found, name)
     return found
 
 

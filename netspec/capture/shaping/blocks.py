@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
@@ -11,7 +12,7 @@ from netspec.capture.graph import Traced
 from netspec.capture.items import BRANCH, PlacedItem, all_of
 from netspec.capture.modules.offered import is_known, layer_class
 from netspec.capture.shaping.formulas import Columns, formulas
-from netspec.capture.shaping.parts import parts_by_class
+from netspec.capture.shaping.parts import differ_in_count, parts_by_class
 from netspec.capture.written import ExpressionText
 from netspec.emit.naming import FreeNames
 from netspec.language.reserved import RESERVED, reserved
@@ -57,12 +58,17 @@ class _Missing:
 MISSING: Final = _Missing()
 
 
-def with_blocks(items: list[PlacedItem], taken: Sequence[str] = ()) -> list[BlockFound]:
+def with_blocks(*members: list[PlacedItem]) -> list[BlockFound]:
     """Find the parts that occur several times, and turn each into a call of a block. The innermost are found first, so
-    that blocks are made of blocks."""
-    free = FreeNames(taken)
+    that blocks are made of blocks.
+
+    Args:
+        members: the items of a network, or of several of one family, which have the same blocks.
+    """
+    homes = {item: number for number, items in enumerate(members) for item in all_of(items)}
+    free = FreeNames(())
     found: list[BlockFound] = []
-    for name, parts in parts_by_class(items):
+    for name, parts in parts_by_class([item for items in members for item in items]):
         blocks: list[BlockFound] = []
         for part in sorted(parts, key=lambda part: -_size(part)):  # with all that may be in it first
             if not any(_joins(block, part) for block in blocks):
@@ -70,8 +76,13 @@ def with_blocks(items: list[PlacedItem], taken: Sequence[str] = ()) -> list[Bloc
                 if _joins(block, part):
                     blocks.append(block)
         order = {id(part): i for i, part in enumerate(parts)}
+        having = {homes[part] for part in parts}
+        if any({homes[part] for part in block.occurrences} != having for block in blocks):
+            continue  # in some members it has parts that it has not in others: what it is depends on the member
+        if len(members) > 1 and any(differ_in_count(block.item, block.there) for block in blocks):
+            continue  # how often depends on the member: a loop says it
         for block in sorted(blocks, key=lambda block: min(order[id(part)] for part in block.occurrences)):
-            if len(block.occurrences) > 1:
+            if max(Counter(homes[part] for part in block.occurrences).values()) > 1:
                 block.name = free(_snake(name))
                 _parametrised(block)
                 found.append(block)
@@ -250,7 +261,7 @@ class _Matching:
 
     def _number(self, where: Where, mine: Any, theirs: Any) -> None:
         known = mine == theirs and type(mine) is type(theirs)
-        units = all(isinstance(value, str) and value in _UNITS for value in (mine, theirs))
+        units = all(isinstance(value, str) and value in UNITS for value in (mine, theirs))
         if not known and not units and not all(isinstance(value, (int, float)) for value in (mine, theirs)):
             raise _Other
         if not known and isinstance(mine, bool) is not isinstance(theirs, bool):
@@ -262,14 +273,14 @@ _TERM: Final = "(term)"
 """The name of a number in arithmetic of values."""
 
 _UNIT: Final = "(activation)"
-_UNITS: Final = frozenset(
+UNITS: Final = frozenset(
     ("ReLU", "ReLU6", "SiLU", "GELU", "Mish", "Sigmoid", "Tanh", "Hardswish", "Hardsigmoid", "SELU", "Softsign")
 )
 
 
 def _unit(item: PlacedItem) -> str:
     """The word of an item; one for all activations without arguments, which may be a parameter."""
-    return _UNIT if item.word in _UNITS and not item.arguments else item.word
+    return _UNIT if item.word in UNITS and not item.arguments else item.word
 
 
 def _default(where: Where) -> Any:
@@ -320,7 +331,7 @@ def _parametrised(block: BlockFound) -> None:
 
 def _flag_name(item: PlacedItem) -> str:
     """What a parameter is called that says whether an item is there."""
-    if item.word in _UNITS:
+    if item.word in UNITS:
         return "act"
     if item.word == "add":
         return "skip"
@@ -360,7 +371,7 @@ def _channels(item: PlacedItem, env: dict[Traced, Traced]) -> tuple[int, int] | 
     return (shape[1], shape[-1]) if len(shape) > 1 else None
 
 
-_SHORT: Final = {
+SHORT: Final = {
     "out_channels": "out", "out_features": "out", "kernel_size": "kernel", "num_heads": "heads", "shape": "size",
     "normalized_shape": "size", "unflattened_size": "size", "p": "drop", "": "n",
 }  # fmt: skip
@@ -376,5 +387,5 @@ def _plain_name(name: str, item: PlacedItem, at: int | None) -> str:
         name = item.given[at]
     if name == _TERM and at is not None:
         name = _TERMS.get(item.terms[at - 1], "term") if at else "term"
-    short = _SHORT.get(name, name)
+    short = SHORT.get(name, name)
     return short if reserved(short) is None else f"{short}_{item.word.lower()}"

@@ -6,20 +6,17 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from netspec.capture.shaping.slots import INDEX, NAME, matches, name_at
 from netspec.emit.naming import FreeNames
-from netspec.language.reserved import RESERVED, reserved
 
 Entry = tuple[str, ...]
 """The lines of an item."""
 
-_TOKEN: Final = re.compile(r"(?<![\w.\"-])(-?\d+(?:\.\d+)?(?:e-?\d+)?|true|false)(?![\w.])")
-_NAME: Final = re.compile(r"(?<=name: )([A-Za-z_]\w*?)(\d+)(?=$|[,}])", re.MULTILINE)
 _LOOP: Final = re.compile(r"for: ([\w, ]+) in ")
 _MOST: Final = 8
 """Items of one round of a loop."""
 _LONGEST: Final = 180
 """Characters of an expression with rows; longer ones are variables."""
-_SHORT: Final = {"repeat": "times", "out_channels": "out", "kernel_size": "kernel", "out_features": "out"}
 
 
 class Folding:
@@ -70,12 +67,12 @@ class Folding:
         chosen: list[str] = []
         rows: dict[tuple[str, ...], str] = {}
         first = rounds[0]
-        spans = [match.span(match.lastindex or 1) for match in _matches(first)]
+        spans = [match.span(match.lastindex or 1) for match in matches(first)]
         counts = {column: _counts(first, span) for column, span in zip(columns, spans, strict=True)}
         counters: dict[tuple[str, ...], str] = {}
         for column, (start, _) in sorted(zip(columns, spans, strict=True), key=lambda pair: counts[pair[0]]):
             if len(set(column)) > 1 and column not in rows and not (counts[column] and _shifted(column, counters)):
-                name = self._name(first, start)
+                name = name_at(first, start, self.parameters)
                 rows[column] = free(
                     next((letter for letter in "ijk" if letter not in inner), name) if name == "i" else name
                 )
@@ -86,7 +83,7 @@ class Folding:
             chosen.append(text if text is not None else _shifted(column, counters))
         if not rows:
             return None
-        named = [match.span(2) for match in _NAME.finditer(first)]
+        named = [match.span(2) for match in NAME.finditer(first)]
         body, last = "", 0
         for text, (start, end) in zip(chosen, spans, strict=True):
             in_name = (start, end) in named and not text.isdigit()
@@ -116,39 +113,14 @@ class Folding:
         if len(rows) == 2 and counted:
             text = f"enumerate({text})"
         head = f"- for: {names} in {text}"
-        if len(body) == 1 and len(body[0]) < 100:
-            return (head, f"  do: [{_inline(body[0])}]")
-        if sum(len(line) for line in (head, *body)) > 0.9 * count * sum(map(len, body)):
+        if not _is_short(body) and sum(len(line) for line in (head, *body)) > 0.9 * count * sum(map(len, body)):
             return None
-        return (head, "  do:", *(f"    {line}" for line in body))
-
-    def _name(self, text: str, at: int) -> str:
-        """What a number is called: the parameter of a block, or the argument that it is."""
-        before = text[:at]
-        if _INDEX.search(before) is not None:
-            return "i"
-        call = re.search(r"(\w+): \[([^\[\]]*)$", before)
-        if call is not None and call[1] in self.parameters:
-            place = call[2].count(",")
-            given = self.parameters[call[1]]
-            name = given[place] if place < len(given) else "n"
-        else:
-            key = re.search(r"(\w+): (?:[A-Za-z_]\w*?)?$", before)
-            name = "i" if key is not None and key[1] == "name" else (key[1] if key is not None else "n")
-            if key is not None and key[1] in self.parameters:
-                name = self.parameters[key[1]][0]
-            if name[:1].isupper():
-                name = "n"
-        name = _SHORT.get(name, name)
-        return name if reserved(name) is None and name not in RESERVED else f"{name}_"
-
-
-_INDEX: Final = re.compile(r"[A-Za-z_]\w*\[$")
+        return loop_entry(head, body)
 
 
 def _counts(text: str, span: tuple[int, int]) -> int:
     """Whether a number counts: 1 in a name, `up3`, 2 as the place of a value in its family, `skip[2]`, else 0."""
-    if _INDEX.search(text[: span[0]]) is not None and text[span[1] : span[1] + 1] == "]":
+    if INDEX.search(text[: span[0]]) is not None and text[span[1] : span[1] + 1] == "]":
         return 2
     return int(text[: span[0]][-1:].isidentifier() and not text[span[0] : span[1]][:1].isalpha())
 
@@ -180,13 +152,8 @@ def _range(values: Sequence[str]) -> str:
     return ""
 
 
-def _matches(text: str) -> list[re.Match[str]]:
-    found = [*_TOKEN.finditer(text), *_NAME.finditer(text)]
-    return sorted(found, key=lambda match: match.start(match.lastindex or 1))
-
-
 def _tokens(text: str) -> list[str]:
-    return [match[match.lastindex or 1] for match in _matches(text)]
+    return [match[match.lastindex or 1] for match in matches(text)]
 
 
 def _skeleton(entry: Entry) -> str:
@@ -194,7 +161,7 @@ def _skeleton(entry: Entry) -> str:
     if "pattern:" in text or "Rearrange" in text or "unflattened_size" in text:
         return text
     last, found = 0, ""
-    for match in _matches(text):
+    for match in matches(text):
         start, end = match.span(match.lastindex or 1)
         found += text[last:start] + "#"
         last = end
@@ -231,13 +198,34 @@ def _repeated(entries: list[Entry]) -> list[Entry]:
             at += 1
             continue
         at += period * count
-        if period == 1 and len(part[0]) == 1:
-            done.append((f"- {{{_inline(part[0][0], beside=True)}, repeat: {count}}}",))
-        elif period == 1:
-            done.append((*part[0], f"  repeat: {count}"))
-        else:
-            done.append((f"- repeat: {count}", "  do:", *(f"    {line}" for entry in part for line in entry)))
+        done.append(repeat_entry(part, str(count)))
     return done
+
+
+def loop_entry(head: str, body: Sequence[str]) -> Entry:
+    """A loop with the lines of its body."""
+    if _is_short(body):
+        return (head, f"  do: [{_inline(body[0])}]")
+    return (head, "  do:", *(f"    {line}" for line in body))
+
+
+def _is_short(body: Sequence[str]) -> bool:
+    """Whether it stands beside its loop."""
+    return len(body) == 1 and len(body[0]) < 100
+
+
+def repeat_entry(part: Sequence[Entry], count: str) -> Entry:
+    """Entries that stand there several times."""
+    if len(part) == 1:
+        return beside(part[0], f"repeat: {count}")
+    return (f"- repeat: {count}", "  do:", *(f"    {line}" for entry in part for line in entry))
+
+
+def beside(entry: Entry, option: str) -> Entry:
+    """An entry with one more option."""
+    if len(entry) == 1:
+        return (f"- {{{_inline(entry[0], beside=True)}, {option}}}",)
+    return (*entry, f"  {option}")
 
 
 def _inline(line: str, *, beside: bool = False) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
-from netspec.capture.items import PlacedItem, leaves_of
+from netspec.capture.items import PlacedItem, leaves_of, lists_of
 
 _FEWEST: Final = 2
 """Items of a part that is worth a block."""
@@ -60,3 +60,17 @@ def _may_be_block(item: PlacedItem) -> bool:
 
 def _height(item: PlacedItem) -> int:
     return 0 if item.body is None else 1 + max(map(_height, item.body), default=0)
+
+
+def differ_in_count(part: PlacedItem, perhaps: Collection[PlacedItem]) -> bool:
+    """Whether equal parts differ in how many parts of one class are in a list of theirs.
+
+    Args:
+        part: one of them, with all that may be in it.
+        perhaps: the items that are not in each.
+    """
+    return any(
+        item in perhaps and item.body is not None and sum(item.class_name == other.class_name for other in body) > 1
+        for body in lists_of([part])
+        for item in body
+    )

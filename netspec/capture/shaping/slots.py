@@ -1,0 +1,48 @@
+"""Numbers in the lines of a spec, which may differ between two items that are alike, and what each is called."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from netspec.language.reserved import RESERVED, reserved
+
+NUMBER: Final = re.compile(r"(?<![\w.\"-])(-?\d+(?:\.\d+)?(?:e-?\d+)?|true|false)(?![\w.])")
+NAME: Final = re.compile(r"(?<=name: )([A-Za-z_]\w*?)(\d+)(?=$|[,}])", re.MULTILINE)
+INDEX: Final = re.compile(r"[A-Za-z_]\w*\[$")
+"""What stands in front of the place of a value in its family."""
+_SHORT: Final = {"repeat": "times", "out_channels": "out", "kernel_size": "kernel", "out_features": "out"}
+
+
+def matches(text: str) -> list[re.Match[str]]:
+    """The numbers in a text, those at the end of names among them: the last group of each."""
+    found = [*NUMBER.finditer(text), *NAME.finditer(text)]
+    return sorted(found, key=lambda match: match.start(match.lastindex or 1))
+
+
+def name_at(text: str, at: int, parameters: Mapping[str, Sequence[str]]) -> str:
+    """What the number at a place is called: the parameter of a block, or the argument that it is.
+
+    Args:
+        text: of an item.
+        at: where the number begins.
+        parameters: of each block, the names of what it is given.
+    """
+    before = text[:at]
+    if INDEX.search(before) is not None:
+        return "i"
+    call = re.search(r"(\w+): \[([^\[\]]*)$", before)
+    if call is not None and call[1] in parameters:
+        place = call[2].count(",")
+        given = parameters[call[1]]
+        name = given[place] if place < len(given) else "n"
+    else:
+        key = re.search(r"(\w+): (?:[A-Za-z_]\w*?)?$", before)
+        name = "i" if key is not None and key[1] == "name" else (key[1] if key is not None else "n")
+        if key is not None and key[1] in parameters:
+            name = parameters[key[1]][0]
+        if name[:1].isupper():
+            name = "n"
+    name = _SHORT.get(name, name)
+    return name if reserved(name) is None and name not in RESERVED else f"{name}_"

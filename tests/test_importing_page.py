@@ -8,9 +8,10 @@ import pytest
 import torch  # noqa: F401  # what its commands need
 
 from netspec.cli.import_ import command
-from tests.followed import Page, run
+from tests.followed import ROOT, Page, run
 
 PAGE = Page("importing")
+CONFIG = ROOT / "pyproject.toml"
 SPEC = next(text for _, kind, text in PAGE.blocks if kind == "yaml")
 
 
@@ -20,13 +21,13 @@ def place(tmp_path: Path) -> Path:
 
 
 def test_the_page_has_what_is_followed_here() -> None:
-    assert list(PAGE.files) == ["net.py"]
-    assert len(PAGE.commands) == 2 and len(PAGE.programs) == 1 and len(PAGE.printed) == 1
+    assert list(PAGE.files) == ["net.py", "shares.py"]
+    assert len(PAGE.commands) == 5 and len(PAGE.programs) == 1 and len(PAGE.printed) == 2
 
 
 @pytest.mark.slow
 def test_the_module_is_the_spec_of_the_page_and_its_weights_load(place: Path) -> None:
-    shown, wrote = (run(place, "-m", *line.split(), torch=True) for line in PAGE.commands)
+    shown, wrote = (run(place, "-m", *line.split(), torch=True) for line in PAGE.commands[:2])
     assert shown.stdout == SPEC
     assert wrote.stderr == PAGE.printed[0]
     assert (place / "net.yaml").read_text() == SPEC.replace("name: Net", "name: net")
@@ -37,6 +38,18 @@ def test_the_module_is_the_spec_of_the_page_and_its_weights_load(place: Path) ->
         done = run(place, "-m", "netspec", *words, "--input", "3,32,32", torch=True)
         assert done.returncode == 0, done.stderr
     assert "The layers are the same, one by one.\n" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_plugin_of_the_page_is_written_and_then_read(place: Path) -> None:
+    wrote, read, verified = (run(place, "-m", *line.split(), torch=True) for line in PAGE.commands[2:])
+    assert wrote.stderr == PAGE.printed[1]
+    layers = next(text for _, kind, text in PAGE.blocks if kind == "python" and "class TopShare(Layer)" in text)
+    assert (place / "my_layers.py").read_text() == layers
+    assert read.returncode == 0 and "TopShare: {top: 2, dropout: 0.1}, name: share}" in read.stdout
+    assert verified.returncode == 0 and "parameters agree with torch" in verified.stderr
+    checked = run(place, "-m", "ruff", "check", "--extend-ignore", "D102", "--config", str(CONFIG), "my_layers.py")
+    assert checked.returncode == 0, checked.stdout
 
 
 def test_the_page_names_every_option() -> None:

@@ -29,6 +29,7 @@ from netspec.views.describe import count_text
 
 if TYPE_CHECKING:
     from netspec.capture.importing import FromTorch
+    from netspec.capture.plugging.plugin import WrittenPlugin
 
 
 @click.command("import")
@@ -41,9 +42,19 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option("--flat", is_flag=True, help="Of a module, an ONNX file or a .pt2: say everything once.")
 @plugin_option
+@click.option(
+    "--write-plugin", "lacking", metavar="FILE", type=Path,
+    help="Of a module: write the layers that it needs and a spec lacks, `my_layers.py`, for `--plugin my_layers`.",
+)  # fmt: skip
 @click.option("--unverified", is_flag=True, help="Of the same: write what one run in eval mode did, without the proof.")
 def command(
-    source: str, output: str | None, force: bool, inputs: tuple[str, ...], flat: bool, unverified: bool
+    source: str,
+    output: str | None,
+    force: bool,
+    inputs: tuple[str, ...],
+    flat: bool,
+    lacking: Path | None,
+    unverified: bool,
 ) -> None:
     """Write the spec of the network that SOURCE is.
 
@@ -69,8 +80,9 @@ def command(
 
     A module is imported, made and run, in this directory. Its spec is held against it, with random weights, in
     outputs and gradients: without that proof nothing is written. What a spec cannot say is an error that names the
-    line of your code. With --plugin, modules of the classes that its layers build are such layers. Weights load by
-    the same keys; where a spec cannot keep one, FILE.keys.json says which is which.
+    line of your code. With --plugin, modules of the classes that its layers build are such layers; --write-plugin
+    writes layers that are lacking. Weights load by the same keys; where a spec cannot keep one, FILE.keys.json says
+    which is which.
     """
     target = None if output is None else Path(output)
     if target is not None:
@@ -79,7 +91,12 @@ def command(
         raise UsageError(f"{target} is there already; `--force` writes over it")
     name = None if target is None else target.stem
     program, path = module_source(source), Path(source)
-    options = ImportOptions(inputs, is_flat=flat, is_verified=not unverified)
+    options = ImportOptions(inputs, is_flat=flat, is_verified=not unverified, plugin=lacking)
+    if lacking is not None and (program is None or not program.rest):
+        raise UsageError(
+            "`--write-plugin` is for a module of a program, `package.module:factory` or `file.py:Net`, and "
+            f"{source} is none"
+        )
     if path.suffix.lower() in GRAPHS:
         import_graph(path, options, target, name, force=force)
         return
@@ -201,10 +218,13 @@ def _from_keras(path: Path, target: Path | None, name: str | None, *, force: boo
 def _from_module(
     source: ModuleSource, options: ImportOptions, target: Path | None, name: str | None, *, force: bool
 ) -> None:
-    found = imported_module(source, options, name).found
+    made = imported_module(source, options, name)
+    found = made.found
     beside = None if target is None or found.keeps_keys else target.with_suffix(".keys.json")
     if beside is not None and beside.exists() and not force:
         raise UsageError(f"{beside} is there already, and the keys would be written to it; `--force` writes over it")
+    if options.plugin is not None and made.plugin is not None:
+        _write_plugin(options.plugin, made.plugin)
     if target is None:
         click.echo(found.text, nl=False)
     else:
@@ -212,6 +232,18 @@ def _from_module(
             write_atomic(beside, json.dumps(found.keys, indent=1) + "\n")
         write_atomic(target, found.text)
     _told(found, target, beside)
+
+
+def _write_plugin(file: Path, plugin: WrittenPlugin) -> None:
+    """Write the layers that were lacking, and say what there is to say of them."""
+    if not plugin.layers:
+        click.echo(f"note: no layer is lacking: {file} was not written", err=True)
+        return
+    write_atomic(file, plugin.text)
+    names = ", ".join(f"`{name}`" for name in plugin.layers)
+    click.echo(f"wrote {file}, which `--plugin {plugin.name}` reads: {names}", err=True)
+    for each in plugin.open:
+        click.echo(f"note: {each}; {file} says where to fill it in", err=True)
 
 
 def _told(found: FromTorch, target: Path | None, beside: Path | None) -> None:
@@ -230,4 +262,7 @@ def _told(found: FromTorch, target: Path | None, beside: Path | None) -> None:
     if target is not None and beside is None and target.with_suffix(".keys.json").exists():
         click.echo(f"note: {target.with_suffix('.keys.json')} is from before; the spec needs none", err=True)
     if target is not None:
-        click.echo(f"next: netspec compile {quote(str(target))}", err=True)
+        kinds = {type(leaf.layer) for leaf in found.net.layers}
+        named = [plugin.name for plugin in found.net.plugins if kinds.intersection(plugin.layers)]
+        plugged = "".join(f"--plugin {quote(name)} " for name in named)
+        click.echo(f"next: netspec compile {plugged}{quote(str(target))}", err=True)

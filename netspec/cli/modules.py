@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import keyword
+import os
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import chdir, contextmanager, redirect_stdout
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,11 +15,13 @@ import click
 
 from netspec.capture.running.sources import ModuleSource, check_there, module_source
 from netspec.cli.common import plugin_names
-from netspec.diagnostics import MissingExtra
+from netspec.cli.files import check_target
+from netspec.diagnostics import MissingExtra, UsageError
 from netspec.extras import install
 
 if TYPE_CHECKING:
     from netspec.capture.importing import FromTorch
+    from netspec.capture.plugging.plugin import WrittenPlugin
 
 
 class ImportOptions(NamedTuple):
@@ -25,6 +30,8 @@ class ImportOptions(NamedTuple):
     inputs: tuple[str, ...] = ()
     is_flat: bool = False
     is_verified: bool = True
+    plugin: Path | None = None
+    """Where to write the layers that are lacking."""
 
 
 class ImportedModule(NamedTuple):
@@ -33,6 +40,8 @@ class ImportedModule(NamedTuple):
     found: FromTorch
     guess: str
     """On which input it ran, where nobody said one."""
+    plugin: WrittenPlugin | None = None
+    """The layers that were lacking, which nobody has written yet."""
 
 
 def factory_in(text: str) -> ModuleSource | None:
@@ -50,24 +59,54 @@ def imported_module(source: ModuleSource, options: ImportOptions, name: str | No
         MissingExtra: torch is not installed.
     """
     check_there(source)
+    lacking = None if options.plugin is None else plugin_name(options.plugin)
     try:
         from netspec.capture.importing import from_torch
+        from netspec.capture.plugging.plugin import with_layers
         from netspec.capture.running.factory import example, module_from
+        from netspec.capture.running.making import noting
     except ModuleNotFoundError as error:
         if error.name not in ("torch", "torchvision"):
             raise
         raise MissingExtra(f"a module needs {error.name} to run: {install('torch')}") from None
     with _as_a_program(source):
-        made = module_from(source)
+        with noting() as makings:
+            made = module_from(source)
         title = name or source.rest.partition("(")[0].rpartition(".")[2]
         given = example(made, options.inputs)
-        found = from_torch(
-            made, *given.tensors, name=title, is_flat=options.is_flat, is_verified=options.is_verified,
-            plugins=plugin_names(),
-        )  # fmt: skip
+
+        def attempt(more: Sequence[str] = ()) -> FromTorch:
+            return from_torch(
+                made, *given.tensors, name=title, is_flat=options.is_flat, is_verified=options.is_verified,
+                plugins=[*plugin_names(), *more],
+            )  # fmt: skip
+
+        if lacking is None:
+            found, plugin = attempt(), None
+        else:
+            found, plugin = with_layers(attempt, made, given.tensors, makings, lacking)
     if given.guess:
         click.echo(f"note: {given.guess}; `--input` says another", err=True)
-    return ImportedModule(found, given.guess)
+    return ImportedModule(found, given.guess, plugin)
+
+
+def plugin_name(file: Path) -> str:
+    """By which name `--plugin` finds a file that is to be written, from the current directory.
+
+    Raises:
+        UsageError: by none, or it is there already.
+    """
+    check_target(file)
+    if os.path.lexists(file):
+        raise UsageError(f"{file} is there already, and what somebody wrote is not written over: name another")
+    path = Path(os.path.relpath(file))
+    parts = [*path.parts[:-1], path.stem]
+    if path.suffix != ".py" or not all(part.isidentifier() and not keyword.iskeyword(part) for part in parts):
+        raise UsageError(f"`--write-plugin {file}`: a file that Python imports from here, as in `my_layers.py`")
+    name = ".".join(parts)
+    if parts[0] in sys.modules or (len(parts) == 1 and find_spec(name) is not None):
+        raise UsageError(f"`--write-plugin {file}`: there is a module `{parts[0]}` already, which it would hide")
+    return name
 
 
 @contextmanager

@@ -93,10 +93,7 @@ def command(
     program, path = module_source(source), Path(source)
     options = ImportOptions(inputs, is_flat=flat, is_verified=not unverified, plugin=lacking)
     if lacking is not None and (program is None or not program.rest):
-        raise UsageError(
-            "`--write-plugin` is for a module of a program, `package.module:factory` or `file.py:Net`, and "
-            f"{source} is none"
-        )
+        raise UsageError(_NO_MODULE.format(source))
     if path.suffix.lower() in GRAPHS:
         import_graph(path, options, target, name, force=force)
         return
@@ -110,6 +107,11 @@ def command(
     else:
         _refuse_options(options, source, is_text=is_text)
         _from_data(path, target, name, force=force)
+
+
+_NO_MODULE: Final = (
+    "`--write-plugin` is for a module of a program, `package.module:factory` or `file.py:Net`, and {} is none"
+)
 
 
 def _refuse_options(options: ImportOptions, source: str, *, is_text: bool) -> None:

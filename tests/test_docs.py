@@ -77,7 +77,7 @@ _HERE = [
 ] + [path.name for path in ROOT.iterdir()]  # fmt: skip
 _READERS_OWN = {
     "README.md": {"alexnet.json", "build/alexnet/alexnet.py"},
-    "CHANGELOG.md": {"config.json", "net.yaml", "netspec.lock.json", "table.json"},
+    "CHANGELOG.md": {"config.json", "my_layers.py", "net.py", "net.yaml", "netspec.lock.json", "table.json"},
     "editor.md": {"netspec.json", "source.yaml"},  # a scope of Helix's
     "ci.md": {"comment.md", "net.svg", "netspec.lock.json", "specs/net.yaml"},
     "commands.md": {"NAME.yaml", "config.json"},
@@ -86,7 +86,10 @@ _READERS_OWN = {
         "netspec/cli/count.py", "netspec/combinators/halves.py", "netspec/layers/pointwise.py",
         "netspec/recipe/datasets/patterns.py", "netspec/trainer/data/stripes.py",
     },
-    "importing.md": {"FILE.keys.json", "config.json", "family.yaml", "net.py", "net.yaml"},
+    "importing.md": {
+        "FILE.keys.json", "config.json", "family.yaml", "my_layers.py", "net.py", "net.yaml", "reader.yaml",
+        "shares.py",
+    },
     "errors.md": {"netspec.lock.json", "other.yaml"},
     "machines.md": {"small-sky.yaml", "small.yaml"},
     "recipes.md": {"spec.yaml", "table.json", "tokenizer.json"},

@@ -9,9 +9,10 @@ import pytest
 import torch  # noqa: F401  # what its commands need
 
 from netspec.cli.import_ import command
-from tests.followed import Page, run
+from tests.followed import ROOT, Page, run
 
 PAGE = Page("importing")
+CONFIG = ROOT / "pyproject.toml"
 SPEC, FAMILY = (text for _, kind, text in PAGE.blocks if kind == "yaml")
 
 
@@ -21,8 +22,8 @@ def place(tmp_path: Path) -> Path:
 
 
 def test_the_page_has_what_is_followed_here() -> None:
-    assert list(PAGE.files) == ["net.py", "family.py"]
-    assert len(PAGE.commands) == 3 and len(PAGE.programs) == 1 and len(PAGE.printed) == 1
+    assert list(PAGE.files) == ["net.py", "family.py", "shares.py"]
+    assert len(PAGE.commands) == 6 and len(PAGE.programs) == 1 and len(PAGE.printed) == 2
 
 
 @pytest.mark.slow
@@ -47,6 +48,18 @@ def test_the_family_is_the_spec_of_the_page(place: Path) -> None:
     assert (place / "family.yaml").read_text() == FAMILY
     assert done.stderr.count("equal to the module in outputs and gradients") == 3
     checked = run(place, "-m", "netspec", "check", "family.yaml")
+    assert checked.returncode == 0, checked.stdout
+
+
+@pytest.mark.slow
+def test_the_plugin_of_the_page_is_written_and_then_read(place: Path) -> None:
+    wrote, read, verified = (run(place, "-m", *line.split(), torch=True) for line in PAGE.commands[3:])
+    assert wrote.stderr == PAGE.printed[1]
+    layers = next(text for _, kind, text in PAGE.blocks if kind == "python" and "class TopShare(Layer)" in text)
+    assert (place / "my_layers.py").read_text() == layers
+    assert read.returncode == 0 and "TopShare: {top: 2, dropout: 0.1}, name: share}" in read.stdout
+    assert verified.returncode == 0 and "parameters agree with torch" in verified.stderr
+    checked = run(place, "-m", "ruff", "check", "--extend-ignore", "D102", "--config", str(CONFIG), "my_layers.py")
     assert checked.returncode == 0, checked.stdout
 
 

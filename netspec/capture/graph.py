@@ -19,7 +19,7 @@ class NotCaptured(NetspecError):
 
     code: Code = "not-importable"
 
-    def __init__(self, message: str, refused: Sequence[Refused] = ()) -> None:
+    def __init__(self, message: str, refused: Sequence[RefusedCall] = ()) -> None:
         super().__init__(message)
         self.refused = tuple(refused)
         """What has no form, where calls of modules have it: each could be a layer of somebody's own."""
@@ -131,7 +131,14 @@ class Region:
         return list(values_in(self.result))
 
 
-class Refused(NamedTuple):
+def of_program(region: Region) -> Region:
+    """The innermost module around one that is of a program, and none of torch's or netspec's own."""
+    while region.parent is not None and type(region.module).__module__.partition(".")[0] in ("torch", "netspec"):
+        region = region.parent
+    return region
+
+
+class RefusedCall(NamedTuple):
     """What a spec cannot say."""
 
     place: Place | None
@@ -158,7 +165,7 @@ class Modes(NamedTuple):
 class NumbersRead(NamedTuple):
     """A look of the program at the numbers of a tensor."""
 
-    refused: Refused
+    refused: RefusedCall
     """That it looks, and by which function."""
     answer: bool | None
     """The truth value that it was told; None of other numbers."""

@@ -11,7 +11,7 @@ from netspec.capture.families.family import DIFFERENT, FamilyLayers
 from netspec.capture.families.tree import ListRecorder
 from netspec.capture.functions.calls import CALLS
 from netspec.capture.functions.functions import HANDLERS
-from netspec.capture.graph import NotCaptured, Place, Refused, Region, Trace, Traced, calls_in
+from netspec.capture.graph import NotCaptured, Place, RefusedCall, Region, Trace, Traced, calls_in, of_program
 from netspec.capture.items import Names, PlacedItem, layers_of, spliced
 from netspec.capture.lowering.constants import settle
 from netspec.capture.lowering.forms import Form
@@ -160,7 +160,7 @@ def items_of(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
     if turned(items, outputs, shape_of):
         fused(items, outputs, shape_of)  # heads that were cut to be turned
     biased(items, shape_of)
-    lowering.refused.extend(Refused(item.place, _ALONE, _region_at(trace, item.place)) for item in unread(items))
+    lowering.refused.extend(RefusedCall(item.place, _ALONE, _region_at(trace, item.place)) for item in unread(items))
     if lowering.refused:
         raise NotCaptured(_refusal(lowering.refused), lowering.refused)
     grown(items)
@@ -278,6 +278,7 @@ def _block(block: BlockFound, folding: Folding | None) -> list[str]:
 
 
 _MENDS: Final = "a part that is a module of its own may be a layer of yours, by a plugin: `netspec explain plugins`"
+_WRITES: Final = "`netspec import --write-plugin my_layers.py` writes a layer of yours for {}"
 
 
 def _region_at(trace: Trace, place: Place | None) -> Region:
@@ -285,12 +286,15 @@ def _region_at(trace: Trace, place: Place | None) -> Region:
     return next((call.region for call in calls_in(trace.root) if call.place is place and call.region), trace.root)
 
 
-def _refusal(refused: Sequence[Refused]) -> str:
+def _refusal(refused: Sequence[RefusedCall]) -> str:
     """All that has no form, each once, in the order of the source."""
     told = list(dict.fromkeys(f"  {each.place}: {each.why}" if each.place else f"  {each.why}" for each in refused))
     more = [f"  … and {len(told) - 12} more"] if len(told) > 12 else []
     hints = missed({type(each.region.module) for each in refused})
-    return "\n".join(["a spec cannot say what this module does:", *told[:12], *more, *hints, _MENDS])
+    parts = [of_program(each.region) for each in refused]
+    names = dict.fromkeys(f"`{type(one.module).__name__}`" for one in parts)
+    mend = _WRITES.format(" and ".join(names)) if all(one.parent is not None for one in parts) else _MENDS
+    return "\n".join(["a spec cannot say what this module does:", *told[:12], *more, *hints, mend])
 
 
 def _input(trace: Trace) -> str:

@@ -30,6 +30,7 @@ from netspec.views.describe import count_text
 
 if TYPE_CHECKING:
     from netspec.capture.importing import FromTorch
+    from netspec.capture.plugging.plugin import WrittenPlugin
 
 
 @click.command("import")
@@ -46,6 +47,10 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option("--flat", is_flag=True, help="Of a module, an ONNX file or a .pt2: say everything once.")
 @plugin_option
+@click.option(
+    "--write-plugin", "lacking", metavar="FILE", type=Path,
+    help="Of a module: write the layers that it needs and a spec lacks, `my_layers.py`, for `--plugin my_layers`.",
+)  # fmt: skip
 @click.option("--unverified", is_flag=True, help="Of the same: write what one run in eval mode did, without the proof.")
 def command(
     source: str,
@@ -54,6 +59,7 @@ def command(
     inputs: tuple[str, ...],
     variants: str | None,
     flat: bool,
+    lacking: Path | None,
     unverified: bool,
 ) -> None:
     """Write the spec of the network that SOURCE is.
@@ -80,8 +86,9 @@ def command(
 
     A module is imported, made and run, in this directory. Its spec is held against it, with random weights, in
     outputs and gradients: without that proof nothing is written. What a spec cannot say is an error that names the
-    line of your code. With --plugin, modules of the classes that its layers build are such layers. Weights load by
-    the same keys; where a spec cannot keep one, FILE.keys.json says which is which.
+    line of your code. With --plugin, modules of the classes that its layers build are such layers; --write-plugin
+    writes layers that are lacking. Weights load by the same keys; where a spec cannot keep one, FILE.keys.json says
+    which is which.
 
     With `--variants` several factories of the module are one file, with a variant for each, which is proven by itself.
     """
@@ -92,8 +99,12 @@ def command(
         raise UsageError(f"{target} is there already; `--force` writes over it")
     name = None if target is None else target.stem
     program, path = module_source(source), Path(source)
-    options = ImportOptions(inputs, is_flat=flat, is_verified=not unverified)
+    options = ImportOptions(inputs, is_flat=flat, is_verified=not unverified, plugin=lacking)
+    if lacking is not None and (program is None or not program.rest):
+        raise UsageError(_NO_MODULE.format(source))
     if variants is not None:
+        if lacking is not None:
+            raise UsageError(f"`--write-plugin` is for one module: write the layers of one of {variants} first")
         _from_variants(_program_of(program, source, is_flat=flat), variants, options, target, force=force)
         return
     if path.suffix.lower() in GRAPHS:
@@ -109,6 +120,11 @@ def command(
     else:
         _refuse_options(options, source, is_text=is_text)
         _from_data(path, target, name, force=force)
+
+
+_NO_MODULE: Final = (
+    "`--write-plugin` is for a module of a program, `package.module:factory` or `file.py:Net`, and {} is none"
+)
 
 
 def _refuse_options(options: ImportOptions, source: str, *, is_text: bool) -> None:
@@ -235,7 +251,8 @@ def _from_variants(
     """Several factories as variants of one spec."""
     found = imported_variants(source, variants, options, None if target is None else target.stem).found
     keys = {variant: each.keys for variant, each in found.members.items() if not each.keeps_keys}
-    beside = _given_module(found.text, keys, target, force=force)
+    beside = _keys_file(keys, target, force=force)
+    _give_module(found.text, keys, target, beside)
     count = len(found.members)
     what = "the spec" if target is None else f"wrote {target}"
     click.echo(f"{what}: {count} variants, {len(found.text.splitlines())} lines", err=True)
@@ -250,28 +267,52 @@ def _from_variants(
 def _from_module(
     source: ModuleSource, options: ImportOptions, target: Path | None, name: str | None, *, force: bool
 ) -> None:
-    found = imported_module(source, options, name).found
-    beside = _given_module(found.text, {} if found.keeps_keys else found.keys, target, force=force)
+    made = imported_module(source, options, name)
+    found = made.found
+    keys = {} if found.keeps_keys else found.keys
+    beside = _keys_file(keys, target, force=force)
+    if options.plugin is not None and made.plugin is not None:
+        _write_plugin(options.plugin, made.plugin)
+    _give_module(found.text, keys, target, beside)
     what = "the spec" if target is None else f"wrote {target}"
     click.echo(f"{what}: {_params(found)} parameters, {len(found.text.splitlines())} lines", err=True)
     told_of_proof(found)
     _told_keys(target, beside, has_others=not found.keeps_keys)
     if target is not None:
-        click.echo(f"next: netspec compile {quote(str(target))}", err=True)
+        kinds = {type(leaf.layer) for leaf in found.net.layers}
+        named = [plugin.name for plugin in found.net.plugins if kinds.intersection(plugin.layers)]
+        plugged = "".join(f"--plugin {quote(name)} " for name in named)
+        click.echo(f"next: netspec compile {plugged}{quote(str(target))}", err=True)
 
 
-def _given_module(text: str, keys: Mapping[str, object], target: Path | None, *, force: bool) -> Path | None:
-    """Print the spec of a module, or write it, with the map of the keys that it has not beside it: where that is."""
+def _keys_file(keys: Mapping[str, object], target: Path | None, *, force: bool) -> Path | None:
+    """Where the map of the keys is written that a spec has not: beside it; None where there is nothing to write."""
     beside = None if target is None or not keys else target.with_suffix(".keys.json")
     if beside is not None and beside.exists() and not force:
         raise UsageError(f"{beside} is there already, and the keys would be written to it; `--force` writes over it")
+    return beside
+
+
+def _give_module(text: str, keys: Mapping[str, object], target: Path | None, beside: Path | None) -> None:
+    """Print the spec of a module, or write it, with the map of the keys that it has not beside it."""
     if target is None:
         click.echo(text, nl=False)
-        return None
+        return
     if beside is not None:
         write_atomic(beside, json.dumps(keys, indent=1) + "\n")
     write_atomic(target, text)
-    return beside
+
+
+def _write_plugin(file: Path, plugin: WrittenPlugin) -> None:
+    """Write the layers that were lacking, and say what there is to say of them."""
+    if not plugin.layers:
+        click.echo(f"note: no layer is lacking: {file} was not written", err=True)
+        return
+    write_atomic(file, plugin.text)
+    names = ", ".join(f"`{name}`" for name in plugin.layers)
+    click.echo(f"wrote {file}, which `--plugin {plugin.name}` reads: {names}", err=True)
+    for each in plugin.open:
+        click.echo(f"note: {each}; {file} says where to fill it in", err=True)
 
 
 def _params(found: FromTorch) -> str:

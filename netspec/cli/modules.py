@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import keyword
+import os
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import chdir, contextmanager, redirect_stdout
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,11 +17,13 @@ import click
 from netspec.called import name_like
 from netspec.capture.running.sources import ModuleSource, check_there, module_source
 from netspec.cli.common import plugin_names
+from netspec.cli.files import check_target
 from netspec.diagnostics import MissingExtra, UsageError
 from netspec.extras import install
 
 if TYPE_CHECKING:
     from netspec.capture.importing import FromTorch
+    from netspec.capture.plugging.plugin import WrittenPlugin
     from netspec.capture.variants import FromTorchVariants
 
 
@@ -28,6 +33,8 @@ class ImportOptions(NamedTuple):
     inputs: tuple[str, ...] = ()
     is_flat: bool = False
     is_verified: bool = True
+    plugin: Path | None = None
+    """Where to write the layers that are lacking."""
 
 
 class ImportedVariants(NamedTuple):
@@ -43,6 +50,8 @@ class ImportedModule(NamedTuple):
     found: FromTorch
     guess: str
     """On which input it ran, where nobody said one."""
+    plugin: WrittenPlugin | None = None
+    """The layers that were lacking, which nobody has written yet."""
 
 
 def factory_in(text: str) -> ModuleSource | None:
@@ -60,19 +69,49 @@ def imported_module(source: ModuleSource, options: ImportOptions, name: str | No
         MissingExtra: torch is not installed.
     """
     check_there(source)
+    lacking = None if options.plugin is None else plugin_name(options.plugin)
     with _with_torch():
         from netspec.capture.importing import from_torch
+        from netspec.capture.plugging.plugin import with_layers
         from netspec.capture.running.factory import example, module_from
+        from netspec.capture.running.making import noting
     with _as_a_program(source):
-        made = module_from(source)
+        with noting() as makings:
+            made = module_from(source)
         title = name or source.rest.partition("(")[0].rpartition(".")[2]
         given = example(made, options.inputs)
-        found = from_torch(
-            made, *given.tensors, name=title, is_flat=options.is_flat, is_verified=options.is_verified,
-            plugins=plugin_names(),
-        )  # fmt: skip
+
+        def attempt(more: Sequence[str] = ()) -> FromTorch:
+            return from_torch(
+                made, *given.tensors, name=title, is_flat=options.is_flat, is_verified=options.is_verified,
+                plugins=[*plugin_names(), *more],
+            )  # fmt: skip
+
+        if lacking is None:
+            found, plugin = attempt(), None
+        else:
+            found, plugin = with_layers(attempt, made, given.tensors, makings, lacking)
     _tell_guess(given.guess)
-    return ImportedModule(found, given.guess)
+    return ImportedModule(found, given.guess, plugin)
+
+
+def plugin_name(file: Path) -> str:
+    """By which name `--plugin` finds a file that is to be written, from the current directory.
+
+    Raises:
+        UsageError: by none, or it is there already.
+    """
+    check_target(file)
+    if os.path.lexists(file):
+        raise UsageError(f"{file} is there already, and what somebody wrote is not written over: name another")
+    path = Path(os.path.relpath(file))
+    parts = [*path.parts[:-1], path.stem]
+    if path.suffix != ".py" or not all(part.isidentifier() and not keyword.iskeyword(part) for part in parts):
+        raise UsageError(f"`--write-plugin {file}`: a file that Python imports from here, as in `my_layers.py`")
+    name = ".".join(parts)
+    if parts[0] in sys.modules or (len(parts) == 1 and find_spec(name) is not None):
+        raise UsageError(f"`--write-plugin {file}`: there is a module `{parts[0]}` already, which it would hide")
+    return name
 
 
 def imported_variants(

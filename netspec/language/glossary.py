@@ -36,7 +36,8 @@ _KEYS: Final = {
     "plugins": Word(
         "key of a spec",
         "The modules or distributions with layers of the spec that netspec has not. It loads nothing: `--plugin NAME` "
-        "does, and a message says so where one is missing.",
+        "does, and a message says so where one is missing. `netspec import --write-plugin FILE` writes layers for "
+        "modules of torch's that are there.",
         "plugins: [my_layers]\n" + layers("- Flatten"),
     ),
     "input": Word(

@@ -197,6 +197,9 @@ class Layer(Arguments):
     """True if it reads no value: what it gives takes the place of the one that stands there."""
     computed: ClassVar[bool] = False
     """Of such a layer, whether it computes what it gives; else that is its parameter or buffer itself."""
+    kept_as: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """Where its module keeps arguments, for an import, if not as attributes of their names: pairs of an argument and a
+    path, `drop.p` or `weight.shape.0`."""
     examples: ClassVar[tuple[Example, ...]] = ()
 
     # ---- the rule

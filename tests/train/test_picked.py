@@ -33,7 +33,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def figures(runs: list[Run], column: str) -> list[float]:
-    return [run.records[-1].figure(column) or 0.0 for run in runs]
+    return [run.measured.figure(column) or 0.0 for run in runs if run.measured is not None]
 
 
 @pytest.mark.slow
@@ -105,3 +105,18 @@ def test_of_equal_epochs_the_first_is_the_best() -> None:
     ]  # fmt: skip
     assert best_epoch(records, net.recipe) == 3
     assert best_epoch(records[:1], net.recipe) == 1 and best_epoch([], net.recipe) is None
+
+
+def test_a_run_that_keeps_its_best_weights_is_listed_with_their_figures(place: Path) -> None:
+    run, *others = (replace(each, best_epoch=None) for each in find_runs((), place))
+    first, last = replace(run.records[0], epoch=1, validation_loss=0.25), replace(run.records[-1], epoch=2)
+    kept = replace(run, records=[first, replace(last, validation_loss=0.75)], best_epoch=1)
+    heads, words, row, *_ = list_text([kept, *others], place, 200).splitlines()
+    assert "best" in heads and "epoch" in words
+    assert "0.250" in row and "0.750" not in row
+    assert value_of(kept, "validation_loss") == 0.25
+    compared = compare_text([kept, others[0]], 100)
+    assert re.search(r"^best epoch +1 +—$", compared, re.MULTILINE)
+    told = kept.to_dict()
+    assert (told["best"]["validation_loss"], told["last"]["validation_loss"]) == (0.25, 0.75)
+    assert "best" not in run.to_dict() and "best epoch" not in compare_text(others, 100)

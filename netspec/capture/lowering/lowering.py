@@ -9,7 +9,7 @@ from typing import Any, Final
 from torch import nn
 
 from netspec.capture.functions.repeats import repeated
-from netspec.capture.graph import Refused, Region, Trace, Traced, TracedCall, calls_in
+from netspec.capture.graph import RefusedCall, Region, Trace, Traced, TracedCall, calls_in
 from netspec.capture.items import PlacedItem, made
 from netspec.capture.lowering.buffers import MANY, BufferPart, of_buffers, saved
 from netspec.capture.lowering.composed import composed, kinds_of, of_parameters
@@ -50,7 +50,7 @@ class Lowering:
         """Values that are others, and which."""
         self.constants: dict[Traced, tuple[Traced, tuple[int, ...]]] = {}
         """Of a parameter that is seen in another shape, the parameter and the shape."""
-        self.refused: list[Refused] = []
+        self.refused: list[RefusedCall] = []
         self.items: list[PlacedItem] = []
         self.saved = frozenset(trace.root.module.state_dict())
         self.kept = self.saved | own_buffers(trace.root.module)
@@ -73,7 +73,7 @@ class Lowering:
         """Of computed masks who takes part."""
         self.left_out: set[str] = set()
         """The keys of buffers of which parts are written as numbers."""
-        self.unsaid: dict[Traced, Refused] = {}
+        self.unsaid: dict[Traced, RefusedCall] = {}
         """Of what is computed of parameters alone and has no form, where and why."""
         self.refused_results: set[Traced] = set()
         """Results that have no form: indices."""
@@ -109,9 +109,9 @@ class Lowering:
                 if isinstance(step, TracedCall) and not any(value.varies for value in step.results):
                     del self.items[count:]  # it may be that nobody reads what has no form
                     self.parameters = known
-                    self.unsaid.update(dict.fromkeys(step.results, Refused(step.place, str(reason), region)))
+                    self.unsaid.update(dict.fromkeys(step.results, RefusedCall(step.place, str(reason), region)))
                     continue
-                self.refused.append(Refused(step.place, str(reason), step if isinstance(step, Region) else region))
+                self.refused.append(RefusedCall(step.place, str(reason), step if isinstance(step, Region) else region))
                 for value in step.results if isinstance(step, TracedCall) else step.outputs:
                     self.forms.setdefault(value, Form())
         for value in region.outputs:

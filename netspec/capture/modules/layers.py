@@ -135,10 +135,22 @@ def _fields(kind: type[Layer], module: nn.Module) -> dict[str, Any] | None:
 
 
 def _known_fields(kind: type[Layer], module: nn.Module) -> dict[str, Any]:
-    """Those arguments of a layer that its module has as attributes of the same names."""
+    """Those arguments of a layer that its module has as attributes of the same names, or where the layer says."""
     found = {name: getattr(module, name) for name in kind.model_fields if hasattr(module, name)}
+    found |= {name: at(module, path) for name, path in kind.kept_as}
     if "bias" in found and not isinstance(found["bias"], bool):
         found["bias"] = found["bias"] is not None
+    return found
+
+
+def at(module: nn.Module, path: str) -> Any:
+    """What a module has under a path; None where it has nothing there."""
+    found: Any = module
+    for part in path.split("."):
+        try:
+            found = found[int(part)] if part.isdecimal() and not isinstance(found, nn.Module) else getattr(found, part)
+        except (AttributeError, IndexError, TypeError):
+            return None
     return found
 
 

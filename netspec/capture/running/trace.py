@@ -19,7 +19,7 @@ from netspec.capture.graph import (
     NotCaptured,
     NumbersRead,
     Place,
-    Refused,
+    RefusedCall,
     Region,
     Trace,
     Traced,
@@ -228,7 +228,7 @@ class _Recorder(TorchFunctionMode):
             raise NotCaptured(f"{_where(_place())}{NUMBERS_READ.format(name)}")
         if count < len(self._answers):
             result = self._answers[count]
-        refused = Refused(_place(), NUMBERS_READ.format(name), self._region)
+        refused = RefusedCall(_place(), NUMBERS_READ.format(name), self._region)
         self.trace.read.append(NumbersRead(refused, result if isinstance(result, bool) else None))
         return result
 

@@ -39,6 +39,14 @@ class Run:
     """The figures of its recipe's metrics of which less is better."""
     trial: dict[str, Any] = field(default_factory=dict[str, Any])
     """Which trial of a sweep it is, and what became of it; empty for any other run."""
+    best_epoch: int | None = None
+    """The epoch, from 1, of the weights that it keeps as the best; None where they are those at the end."""
+
+    @property
+    def measured(self) -> Record | None:
+        """What was measured with the weights that it keeps: in their epoch; None before the first."""
+        last = self.records[-1] if self.records else None
+        return next((record for record in self.records if record.epoch == self.best_epoch), last)
 
     @property
     def point(self) -> dict[str, Any]:
@@ -69,10 +77,15 @@ class Run:
             "run": str(self.path), "name": self.name, "params": self.params, "finished": self.finished,
             "stopped_early": self.stopped_early,
             "device": self.device, "epochs": len(self.records), "seconds": self.seconds,
-            "last": {k: as_json(v) for k, v in asdict(self.records[-1]).items()} if self.records else None,
+            "last": _plain_record(self.records[-1] if self.records else None),
+            **({"best": _plain_record(self.measured)} if self.best_epoch else {}),
             "settings": self.settings, "options": self.options,
             **({"trial": self.trial} if self.trial else {}),
         }  # fmt: skip
+
+
+def _plain_record(record: Record | None) -> dict[str, Any] | None:
+    return None if record is None else {key: as_json(value) for key, value in asdict(record).items()}
 
 
 def find_runs(paths: Sequence[Path], parent: Path, offer: Offer = OWN) -> list[Run]:
@@ -109,7 +122,8 @@ def _read(path: Path, offer: Offer) -> Run:
     options = {f"--{key}": value for key in _TELLING if (value := run.options.get(key)) not in (None, [])}
     device = str(run.environment.get("device", "?"))
     trial = TrialFile(path / "trial.json").read()
-    return Run(path, name, params, settings, read_records(path), run.finished, device, options, lower, trial)
+    records = read_records(path)
+    return Run(path, name, params, settings, records, run.finished, device, options, lower, trial, run.best_epoch)
 
 
 def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -177,7 +191,8 @@ def _by_part(name: str) -> int:
 def _columns(runs: Sequence[Run]) -> dict[str, list[str]]:
     """Name of a column → its two headings and its cell for each run."""
     columns = {"epochs": ["", "epochs", *(f"{len(run.records)}/{run.settings.get('epochs', '?')}" for run in runs)]}
-    lasts = [run.records[-1] if run.records else None for run in runs]
+    columns["best_epoch"] = ["best", "epoch", *("" if run.best_epoch is None else str(run.best_epoch) for run in runs)]
+    lasts = [run.measured for run in runs]
     for part, names in _LIST.items():
         for name, word in zip(names, ("loss", "acc"), strict=True):
             columns[name] = [part if word == "loss" else "", word, *(_last(last, name) for last in lasts)]
@@ -209,10 +224,12 @@ def compare_text(runs: Sequence[Run], width: int, offer: Offer = OWN) -> str:
     rows: list[tuple[str, ...]] = [("net", *(run.name for run in runs))]
     rows.append(("parameters", *("?" if run.params is None else f"{run.params:,}" for run in runs)))
     rows.append(("epochs", *(str(len(run.records)) for run in runs)))
-    lasts = [run.records[-1] for run in runs if run.records]
+    if any(run.best_epoch for run in runs):
+        rows.append(("best epoch", *("—" if run.best_epoch is None else str(run.best_epoch) for run in runs)))
+    lasts = [run.measured for run in runs if run.measured is not None]
     own = dict.fromkeys(f"{part}_{key}" for part in _PARTS for last in lasts for key, _ in last.own(part))
     for name in (*_FIGURES, *own):
-        values = [run.records[-1].figure(name) if run.records else None for run in runs]
+        values = [None if run.measured is None else run.measured.figure(name) for run in runs]
         if any(value is not None for value in values):
             rows.append((name.replace("_", " ", 1), *(figure_text(value) for value in values)))
     rows.append(("seconds", *(f"{run.seconds:.1f}" for run in runs)))

@@ -14,7 +14,7 @@ from netspec.layers import OWN, Offer
 from netspec.space.axes import label, value_text
 from netspec.space.measure import PARTS, direction_of
 from netspec.trainer.run.overview import Run, differing
-from netspec.trainer.run.records import COLUMNS, figure_text, is_rate
+from netspec.trainer.run.records import COLUMNS, Record, figure_text, is_rate
 
 _OWN: Final[Mapping[str, Callable[[Run], Any]]] = {
     "params": lambda run: run.params,
@@ -34,29 +34,29 @@ _DEFAULT: Final = ("validation_accuracy", "validation_loss", "test_accuracy", "t
 
 
 def value_of(run: Run, key: str) -> Any:
-    """What a run has under a key: a column of its last record, a value that a sweep gave it, a key of its recipe with
-    or without `train.` in front, or `params`, `epochs`, `seconds`, `name`, `trial`, `state`. Of a column the part of
-    the data may be left out, `mcc` for `validation_mcc`. None if nothing."""
+    """What a run has under a key: a column of the record of the weights that it keeps, a value that a sweep gave
+    it, a key of its recipe with or without `train.` in front, or `params`, `epochs`, `seconds`, `name`, `trial`,
+    `state`. Of a column the part of the data may be left out, `mcc` for `validation_mcc`. None if nothing."""
     if key in _OWN:
         return _OWN[key](run)
-    if run.records and (figure := run.records[-1].figure(key)) is not None:
+    row = run.measured
+    if row is not None and (figure := row.figure(key)) is not None:
         return figure
     if key in run.point:
         return run.point[key]
     plain = key.removeprefix("train.")
     if plain in run.settings:
         return run.settings[plain]
-    if run.records and (column := _column(run, key)) is not None:
-        return run.records[-1].figure(column)
+    if row is not None and (column := _column(row, key)) is not None:
+        return row.figure(column)
     ends = [name for name in (*run.point, *run.settings) if name.rpartition(".")[2] == key]
     found = {**run.settings, **run.point}
     return found[ends[0]] if ends else None
 
 
-def _column(run: Run, key: str) -> str | None:
-    """The column of a run's records that a key names without the part of the data: of validation data, or the only
+def _column(row: Record, key: str) -> str | None:
+    """The column of a record that a key names without the part of the data: of validation data, or the only
     one. None if there is none, or one of several parts."""
-    row = run.records[-1]
     found = [name for part in PARTS if row.figure(name := f"{part}_{key}") is not None]
     return found[0] if found and (len(found) == 1 or found[0].startswith("validation_")) else None
 
@@ -65,7 +65,7 @@ def _whole(runs: Sequence[Run], key: str) -> str:
     """The column that a key names in the runs, or the key itself."""
     if any(key in run.settings or key in run.point for run in runs):
         return key
-    return next((name for run in runs if run.records and (name := _column(run, key)) is not None), key)
+    return next((name for run in runs if run.records and (name := _column(run.records[-1], key)) is not None), key)
 
 
 def lower_of(runs: Sequence[Run]) -> frozenset[str]:

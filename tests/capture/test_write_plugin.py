@@ -1,0 +1,335 @@
+"""`netspec import --write-plugin`: layers that a spec lacks are written, and the import is proven with them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from click.testing import Result
+
+import netspec
+from netspec.capture.graph import NotCaptured
+from netspec.capture.plugging.formulas import formula
+from netspec.cli import cli
+from netspec.diagnostics import UsageError
+from tests.commands import invoke
+
+PROGRAM = """\
+import math
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+class Sort(nn.Module):
+    def __init__(self, descending: bool = False):
+        super().__init__()
+        self.descending = descending
+    def forward(self, x):
+        return x.sort(-1, descending=self.descending).values
+
+class Gate(nn.Module):
+    def __init__(self, dim, hidden, act=nn.ReLU, slope: float = 1):
+        super().__init__()
+        self.a = nn.Linear(dim, hidden)
+        self.b = nn.Linear(hidden, dim)
+        self.act = act()
+        self.slope = slope
+    def forward(self, x):
+        return x + self.slope * self.b(self.act(self.a(x)).sort(-1).values)
+
+class Conv(nn.Module):
+    def __init__(self, cin, cout, stride=1):
+        super().__init__()
+        self.w = nn.Parameter(torch.randn(cout, cin, 3, 3) * 0.1)
+        self.stride = stride
+        self.register_buffer("seen", torch.zeros(cout))
+    def forward(self, x):
+        return F.conv2d(x, self.w, None, self.stride, 1).sort(1).values
+
+class Pool(nn.Module):
+    def __init__(self, kernel=(2, 2)):
+        super().__init__()
+        self.k = kernel
+    def forward(self, x):
+        a, b = self.k
+        return x.unfold(2, a, a).unfold(3, b, b).flatten(4).sort(-1).values[..., 0]
+
+class Nearest(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.proj = nn.Linear(dim, dim)
+    def forward(self, x, words):
+        near = torch.cdist(self.proj(x), words).argmin(-1, keepdim=True)
+        return words.gather(1, near.expand(-1, -1, words.shape[-1]))
+
+class Top(nn.Module):
+    def __init__(self, k):
+        super().__init__()
+        self.k = k
+    def forward(self, x):
+        found = x.topk(self.k).values
+        return found, found.flip(-1).sort(-1).values
+
+class Root(nn.Module):
+    def forward(self, x):
+        return x.sort(-1).values[..., : math.isqrt(x.shape[-1])]
+
+class Lost(nn.Module):
+    def __init__(self, factor):
+        super().__init__()
+        self.f = lambda x: x * factor
+    def forward(self, x):
+        return self.f(x).sort(-1).values
+
+class Tool(nn.Module):
+    def __init__(self, act):
+        super().__init__()
+        self.act = act
+    def forward(self, x):
+        return self.act(x).sort(-1).values
+
+class Pair(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.image, self.near = nn.Linear(6, 4), Nearest(4)
+    def forward(self, x, words):
+        return self.near(self.image(x), words=words)
+
+class layer_norm(nn.Module):
+    def __init__(self, width, eps=None, mode="mean", **more):
+        super().__init__()
+        print("made")
+        self.mode, self.eps = mode, eps
+        self.g = nn.Parameter(torch.ones(width))
+    def forward(self, x, mask=None):
+        return (x - x.median(-1, keepdim=True).values) * self.g
+
+class Codes(nn.Module):
+    def __init__(self, vocab: int, dim: int):
+        super().__init__()
+        self.e = nn.Embedding(vocab, dim)
+    def forward(self, ids):
+        return self.e(ids.sort(-1).values)
+
+class Two(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.top, self.head = Top(3), nn.Linear(3, 2)
+    def forward(self, x):
+        a, b = self.top(x)
+        return self.head(a) - self.head(b)
+
+class Itself(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Linear(3, 4)
+    def forward(self, x):
+        return self.a(x).sort(-1).values
+
+def sorts(): return nn.Sequential(nn.Linear(6, 4), Sort(True), nn.Linear(4, 2))
+def gates(): return nn.Sequential(nn.Linear(6, 4), Gate(4, 5), Gate(4, 7, slope=2))
+def convs(): return nn.Sequential(Conv(3, 4), Conv(4, 6, 2), Pool((2, 3)))
+def roots(): return nn.Sequential(nn.Linear(6, 9), Root())
+def lost(): return nn.Sequential(nn.Linear(6, 9), Lost(3.0))
+def tools(): return nn.Sequential(nn.Linear(6, 9), Tool(nn.ReLU()))
+def local():
+    class Inner(Sort):
+        pass
+    return nn.Sequential(nn.Linear(6, 9), Inner())
+def words(): return nn.Sequential(Codes(20, 12), layer_norm(12, bias=True))
+def plain(): return nn.Linear(6, 9)
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A directory with a program, of which no module is known afterwards."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    (tmp_path / "lacking.py").write_text(PROGRAM)
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if name in ("lacking", "_lacking") or name.startswith("own_"):
+            del sys.modules[name]
+
+
+def lacking(net: str, *inputs: str, write: str = "own_layers.py") -> Result:
+    given = [word for sizes in inputs for word in ("--input", sizes)]
+    return invoke(cli, "import", f"lacking.py:{net}", *given, "-o", f"{net}.yaml", "--write-plugin", write)
+
+
+def probed(home: Path, *names: str) -> None:
+    """The layers of the written file agree with their modules; it is imported as another program does."""
+    own: Any = import_module("own_layers")
+    for name in names:
+        netspec.probe(getattr(own, name), count=12)
+
+
+@pytest.mark.slow
+def test_a_layer_is_written_and_then_read(home: Path) -> None:
+    wrote = lacking("sorts")
+    assert wrote.exit_code == 0, wrote.output
+    assert "wrote own_layers.py, which `--plugin own_layers` reads: `Sort`\n" in wrote.stderr
+    assert "next: netspec compile --plugin own_layers sorts.yaml\n" in wrote.stderr
+    spec = (home / "sorts.yaml").read_text()
+    assert "plugins: [own_layers]\n" in spec and "- Sort: {descending: true}\n" in spec
+    read = invoke(cli, "import", "lacking.py:sorts", "--plugin", "own_layers")
+    assert read.stdout.replace("name: sorts", "") == spec.replace("name: sorts", "")
+    assert invoke(cli, "compile", "sorts.yaml", "--plugin", "own_layers", "--no-write", "--verify").exit_code == 0
+    text = (home / "own_layers.py").read_text()
+    assert "(*) → (*)" in text and "To be filled in" not in text
+    probed(home, "Sort")
+
+
+@pytest.mark.slow
+def test_arguments_are_found_where_a_module_keeps_them(home: Path) -> None:
+    wrote = lacking("gates")
+    assert wrote.exit_code == 0, wrote.output
+    assert "- Gate: 5\n  - Gate: {hidden: 7, slope: 2}\n" in (home / "gates.yaml").read_text()
+    text = (home / "own_layers.py").read_text()
+    assert 'kept_as = (("hidden", "a.out_features"),)\n' in text
+    assert "    hidden: Count\n    slope: Real = 1\n" in text
+    assert "return 2 * x.shape[0] * self.hidden\n" in text
+    assert 'TorchCall("Gate", {"dim": x.shape[0], **self.arguments(x)}, "lacking")' in text
+    probed(home, "Gate")
+
+
+@pytest.mark.slow
+def test_windows_that_slide_are_formulas_of_arguments(home: Path) -> None:
+    wrote = lacking("convs", "3,12,12")
+    assert wrote.exit_code == 0, wrote.output
+    text = (home / "own_layers.py").read_text()
+    assert "(x.shape[1] - 1) // self.stride + 1" in text and 'kept_as = (("cout", "w.shape.0"),)\n' in text
+    assert "x.shape[2] // spread(self.kernel, 2)[1]" in text and "    kernel: Counts2 = (2, 2)\n" in text
+    assert '"seen": (self.cout,),' in text
+    assert "To be filled in" not in text
+    probed(home, "Conv")
+
+
+@pytest.mark.slow
+def test_a_layer_takes_several_tensors(home: Path) -> None:
+    wrote = lacking("Pair", "5,6", "7,4")
+    assert wrote.exit_code == 0, wrote.output
+    text = (home / "own_layers.py").read_text()
+    assert '    tensors = ("words",)\n' in text and "need(same(x.shape[1], words.shape[1])" in text
+    assert "- {Nearest: {words: words}, name: near}\n" in (home / "Pair.yaml").read_text()
+
+
+@pytest.mark.slow
+def test_a_layer_gives_several_tensors(home: Path) -> None:
+    wrote = lacking("Two", "8")
+    assert wrote.exit_code == 0, wrote.output
+    assert "return (TensorType((self.k,)), TensorType((self.k,)))\n" in (home / "own_layers.py").read_text()
+
+
+@pytest.mark.slow
+def test_sizes_that_follow_no_formula_are_for_what_was_seen(home: Path) -> None:
+    wrote = lacking("roots")
+    assert wrote.exit_code == 0, wrote.output
+    assert "note: `Root` is for the size that was seen alone, since what it gives follows no rule; own_layers.py" in (
+        wrote.stderr
+    )
+    spec = "plugins: [own_layers]\ninput: [{}]\nlayers: [Root]\n"
+    assert netspec.loads(spec.format(9), plugins=["own_layers"]).output_shape == (3,)
+    with pytest.raises(netspec.SpecError, match="`Root`: axis 0 of `x` is 9"):
+        netspec.loads(spec.format(16), plugins=["own_layers"])
+
+
+@pytest.mark.slow
+def test_names_words_and_whole_numbers(home: Path) -> None:
+    wrote = lacking("words", "9,int64")
+    assert wrote.exit_code == 0, wrote.output
+    assert wrote.stderr.count("made\n") < 5  # the network, and its spec
+    text = (home / "own_layers.py").read_text()
+    assert 'need(x.dtype == "int64", ' in text and 'kept_as = (("vocab", "e.num_embeddings"), ("dim", "e.emb' in text
+    assert "class OwnLayerNorm(Layer):" in text and 'TorchCall("layer_norm", {"width": x.shape[1], ' in text
+    assert """need(self.mode == "mean", lambda: "`OwnLayerNorm`: `mode` is mean, which alone was seen")\n""" in text
+
+
+def test_a_file_that_no_plugin_would_find_says_where_to_go(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "deeper").mkdir()
+    monkeypatch.chdir(home / "deeper")
+    wrote = invoke(cli, "import", "../lacking.py:sorts", "--write-plugin", "own_layers.py")
+    assert str(wrote.exception).endswith(f"is no module: go to the folder of {(home / 'lacking.py').resolve()}")
+
+
+@pytest.mark.parametrize(
+    ("net", "says"),
+    [
+        ("Itself", "`sort` has no form in a spec\nit is the network itself that does so, and no module in it"),
+        ("lost", "argument `factor` is 3.0, which the module keeps nowhere: `self.factor = factor` in its `__init__`"),
+        ("tools", "argument `act` is ReLU(), and a spec has numbers, truths and texts"),
+        ("local", "no layer can be made of `local.<locals>.Inner`: it is defined inside of something else"),
+    ],
+)
+def test_what_no_layer_can_be_made_of_is_told_and_nothing_is_written(home: Path, net: str, says: str) -> None:
+    wrote = lacking(net, "3" if net == "Itself" else "6")
+    assert isinstance(wrote.exception, NotCaptured)
+    assert says in str(wrote.exception)
+    assert sorted(path.name for path in home.iterdir() if path.suffix) == ["lacking.py"]
+
+
+def test_a_file_that_is_there_is_not_written_over_and_a_name_is_one_of_pythons(home: Path) -> None:
+    (home / "own_layers.py").write_text("# mine\n")
+    for write, says in (
+        ("own_layers.py", "own_layers.py is there already, and what somebody wrote is not written over: name another"),
+        ("own-layers.py", "a file that Python imports from here, as in `my_layers.py`"),
+        ("own_layers", "a file that Python imports from here"),
+        ("json.py", "there is a module `json` already, which it would hide"),
+    ):
+        wrote = lacking("sorts", write=write)
+        assert isinstance(wrote.exception, UsageError) and says in str(wrote.exception)
+    assert (home / "own_layers.py").read_text() == "# mine\n"
+    wrote = invoke(cli, "import", "config.json", "--write-plugin", "own_more.py")
+    assert "`--write-plugin` is for a module of a program" in str(wrote.exception)
+
+
+def test_nothing_is_written_where_no_layer_is_lacking(home: Path) -> None:
+    wrote = lacking("plain")
+    assert wrote.exit_code == 0 and "note: no layer is lacking: own_layers.py was not written\n" in wrote.stderr
+    assert not (home / "own_layers.py").exists()
+
+
+def test_a_refusal_names_the_module_and_what_writes_its_layer(home: Path) -> None:
+    refused = invoke(cli, "import", "lacking.py:sorts")
+    assert str(refused.exception).endswith(
+        "`netspec import --write-plugin my_layers.py` writes a layer of yours for `Sort`"
+    )
+
+
+# ---- formulas
+
+
+ROWS = [{"a": a, "b": b, "c": a * b % 5 + 1} for a in range(2, 9) for b in range(3, 8)]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("7", "7"),
+        ("a", "a"),
+        ("3 * a", "3 * a"),
+        ("a - 2", "a - 2"),
+        ("4 * a * b", "4 * a * b"),
+        ("a * a * b", "a * a * b"),
+        ("2 * a * a * b + 4 * a * b * b", "2 * a * a * b + 4 * a * b * b"),
+        ("(a + 1) // 2", "(a + 1) // 2"),
+        ("(a - 1) // c + 1", "(a - 1) // c + 1"),
+        ("a + b - 1", "a + b - 1"),
+        ("(a + b - 1) // c + 1", "(a + b - 1) // c + 1"),
+    ],
+)
+def test_formulas_are_found(text: str, wanted: str) -> None:
+    assert formula(ROWS, [eval(text, dict(row)) for row in ROWS]) == wanted
+
+
+def test_numbers_without_a_rule_have_no_formula() -> None:
+    drawn = [int(n) for n in torch.randint(0, 1000, (len(ROWS),), generator=torch.Generator().manual_seed(1))]
+    assert formula(ROWS, drawn) is None
+    assert formula(ROWS[:4], drawn[:4]) is None

@@ -108,3 +108,70 @@ REFUSED: list[tuple[Callable[[Any, Any], Any], str]] = [
 @pytest.mark.parametrize(("forward", "told"), REFUSED)
 def test_what_has_no_form_is_told_with_its_line(forward: Any, told: str) -> None:
     assert re.search(rf"test_composites.py:\d+: {told}", refusal(around(forward), (4, 4)))
+
+
+# ---- what students' networks were refused for
+
+
+def test_a_graphs_edges_may_mask_scores_that_are_no_products() -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        h = x @ self.w
+        scores = F.leaky_relu(h @ self.u + (h @ self.v).transpose(1, 2), 0.2)
+        scores = torch.where(self.adjacent > 0, scores, -9e15 * torch.ones_like(scores))
+        return F.elu(torch.softmax(scores, -1) @ h)
+
+    module = fed(forward, w=(5, 4), u=(4, 1), v=(4, 1))
+    module.register_buffer("adjacent", torch.eye(7) + torch.ones(7, 7).triu(2))
+    found = imported(module, (7, 5))
+    assert "-1000000000.0" in found.text
+    assert equal(module, found, (7, 5))
+
+
+def test_a_mask_that_leaves_nothing_in_a_row_is_refused() -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        return torch.softmax(self.a(x).masked_fill(self.mask, -1e9), -1)
+
+    module = fed(forward, nn.Linear(5, 5))
+    module.register_buffer("mask", torch.ones(5, 5).tril(-1).bool().flip(1))
+    module.get_buffer("mask")[0] = True
+    assert "scores are masked here" in refusal(module, (5, 5))
+
+
+def test_a_weight_that_is_a_number_times_a_parameter_keeps_its_layer() -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        x = F.conv2d(x, self.w * 0.5, self.c, padding=1).mean((2, 3))
+        return F.linear(x, 0.25 * self.v)
+
+    module = fed(forward, w=(4, 3, 3, 3), c=(4,), v=(2, 4))
+    found = imported(module, (3, 6, 6))
+    assert "Scale: 0.5\n  - {Conv2d:" in found.text and "Scale: 0.25\n  - {Linear:" in found.text
+    assert equal(module, found, (3, 6, 6))
+
+
+def test_capsules_are_one_product_with_a_parameter() -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        return torch.matmul(self.w, x[:, :, None, :, None]).squeeze(-1) * torch.arange(3)
+
+    module = fed(forward, w=(1, 6, 5, 3, 4))
+    assert equal(module, imported(module, (6, 4)), (6, 4))
+
+
+@pytest.mark.parametrize("name", ["randn", "normal_"])
+def test_random_numbers_in_both_modes_are_told_as_that(name: str) -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        noise: Any = torch.randn(x.shape) if name == "randn" else x.new_empty(x.shape).normal_()
+        return self.a(x) * noise
+
+    assert f"`{name}` draws random numbers in both modes" in refusal(fed(forward, nn.Linear(4, 4)), (4,))
+
+
+def test_random_first_states_are_told_as_that() -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        return self.a(x, torch.randn(1, len(x), 6))[0]
+
+    assert "`randn` draws random numbers" in refusal(fed(forward, nn.GRU(4, 6, batch_first=True)), (5, 4))
+
+
+def test_pools_of_powers_are_layers() -> None:
+    module = fed(lambda self, x: F.lp_pool2d(x, 2, 3, stride=3))
+    assert "LPPool2d: {norm_type: 2, kernel_size: 3}" in imported(module, (2, 6, 6)).text

@@ -245,7 +245,8 @@ def _where(lowering: Lowering, call: TracedCall) -> None:
     ends: list[Any] = []
     for end in (given["input"], given["other"]):
         found = numbers_of(lowering, end) if isinstance(end, Traced) else None
-        ends.append(float(found) if found is not None and found.numel() == 1 else end)
+        is_number = found is not None and found.numel() > 0 and bool((found == found.flatten()[0]).all())
+        ends.append(float(found.flatten()[0]) if found is not None and is_number else end)
     truth = truth_of(lowering, given["condition"])
     if low(ends[1]):
         masked(lowering, call, ends[0], truth._replace(is_opposite=not truth.is_opposite))

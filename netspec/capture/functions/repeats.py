@@ -52,9 +52,10 @@ def one_for_all(lowering: Lowering, value: Traced, axis: int) -> Traced:
         source.shape = tuple(source.tensor.shape)
     while axis >= rank - len(source.shape) and source.shape[axis - rank] != 1:
         maker = source.maker
-        before = None if maker is None else next(maker.reads())
+        before = None if maker is None else next(maker.reads(), None)
         if maker is None or before is None or not (before.shape == source.shape or maker.name in _REPEATING):
-            raise NoForm("what each example is given of the batch is not one tensor for all, repeated for each")
+            _, reason = lowering.unsaid.get(source, (None, "it is not one tensor for all examples, repeated for each"))
+            raise NoForm(reason)
         source = before
     sizes = (*(1 for _ in range(rank - len(source.shape))), *source.shape)
     if sizes != (*value.shape[:axis], 1, *value.shape[axis + 1 :]):

@@ -175,3 +175,49 @@ def test_random_first_states_are_told_as_that() -> None:
 def test_pools_of_powers_are_layers() -> None:
     module = fed(lambda self, x: F.lp_pool2d(x, 2, 3, stride=3))
     assert "LPPool2d: {norm_type: 2, kernel_size: 3}" in imported(module, (2, 6, 6)).text
+
+
+# ---- complex numbers
+
+
+class Turned(nn.Module):
+    """Positions by a product with complex numbers of the length 1, as Llama's reference code has them."""
+
+    def __init__(self, *, is_buffer: bool) -> None:
+        super().__init__()
+        self.a = nn.Linear(8, 8)
+        angles = torch.outer(torch.arange(16), 100.0 ** -(torch.arange(0, 4, 2) / 4))
+        turns = torch.polar(torch.ones_like(angles), angles)
+        if is_buffer:
+            self.register_buffer("turns", turns, persistent=False)
+        else:
+            self.turns = turns
+
+    def forward(self, x: Tensor) -> Tensor:
+        pairs = torch.view_as_complex(self.a(x).view(len(x), -1, 2, 4).float().reshape(len(x), x.shape[1], 2, 2, 2))
+        turned = torch.view_as_real(pairs * self.turns[: x.shape[1]].view(1, x.shape[1], 1, 2)).flatten(3)
+        return (turned.type_as(x) * 2).flatten(2)
+
+
+@pytest.mark.parametrize("is_buffer", [False, True])
+def test_products_of_complex_numbers_are_those_of_their_parts(is_buffer: bool) -> None:
+    module = Turned(is_buffer=is_buffer)
+    found = imported(module, (5, 8))
+    assert "stack:" in found.text
+    assert equal(module, found, (5, 8))
+
+
+def test_parts_of_complex_numbers_are_values() -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        z = torch.view_as_complex(self.a(x).view(len(x), 4, 2)) * x[:, :4] * 0.5
+        return z.real - z.imag
+
+    module = fed(forward, nn.Linear(6, 8))
+    assert equal(module, imported(module, (6,)), (6,))
+
+
+def test_other_functions_of_complex_numbers_are_refused() -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        return T.fft.fft(self.a(x)).abs()
+
+    assert re.search(r"test_composites.py:\d+: `fft_fft` has no form", refusal(fed(forward, nn.Linear(6, 8)), (6,)))

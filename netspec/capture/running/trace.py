@@ -27,6 +27,7 @@ from netspec.capture.graph import (
     values_in,
     without_idle,
 )
+from netspec.capture.running.complexes import ComplexNumbers
 from netspec.capture.running.composites import composite_of
 from netspec.capture.running.given import TAKES_TENSORS
 from netspec.capture.running.modes import as_it_was, modes_of, set_mode
@@ -117,8 +118,8 @@ class _Recorder(TorchFunctionMode):
             self._keep(tensor, value)
             given.append(value)
         root = Region(module, "", given, None, None)
-        self.trace = Trace(root, given, inputs[0][1].shape[0], training, modes)
-        self._region = root
+        self.trace, self._region = Trace(root, given, inputs[0][1].shape[0], training, modes), root
+        self._complex = ComplexNumbers()
         self._inside = False
         """Whether a layer runs."""
         self._joins = False
@@ -204,10 +205,9 @@ class _Recorder(TorchFunctionMode):
             args = (args[0], (args[1],), *args[2:])
         if func is torch.Tensor.__setitem__:
             self._as_before(*args)
-        composite = composite_of(func, args, kwargs)
-        if composite is not None:
-            with self:
-                return composite(*args, **kwargs)
+        instead = self._complex.instead(func, args) or composite_of(func, args, kwargs)
+        if instead is not None:
+            return instead(self, args, kwargs)
         given = None if says_no_values(func) else self._told((args, kwargs))
         result: Any = func(*args, **kwargs)
         if given is None:

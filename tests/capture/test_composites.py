@@ -53,7 +53,7 @@ CASES: dict[str, tuple[nn.Module, tuple[tuple[int, ...], ...]]] = {
     "nn.Bilinear": (given_two(lambda s, x, y: s.a(x, y), nn.Bilinear(6, 6, 4)), PAIR[:1] * 2),
     "outer": (fed(lambda s, x: x + T.outer(s.u, s.v), u=(5,), v=(6,)), ((5, 6),)),
     "lerp": (given_two(lambda s, x, y: T.lerp(s.a(x), y, 0.3), nn.Linear(6, 6)), FOUR),
-    "maximum": (given_two(lambda s, x, y: T.maximum(s.a(x), y) - T.min(x, y), nn.Linear(6, 6)), FOUR),
+    "maximum": (given_two(lambda s, x, y: T.maximum(s.a(x), y) - T.min(x, other=y), nn.Linear(6, 6)), FOUR),
     "logsumexp": (fed(lambda s, x: s.a(x) - s.a(x).logsumexp(-1, keepdim=True), nn.Linear(6, 5)), ((6,),)),
     "norm": (fed(lambda s, x: T.linalg.norm(s.a(x), dim=-1) + x.norm(p=1, dim=2), nn.Linear(6, 5)), ((4, 6),)),
     "largest norm": (fed(lambda s, x: s.a(x).norm(p=float("inf"), dim=-1), nn.Linear(6, 5)), ((4, 6),)),
@@ -214,6 +214,14 @@ def test_parts_of_complex_numbers_are_values() -> None:
 
     module = fed(forward, nn.Linear(6, 8))
     assert equal(module, imported(module, (6,)), (6,))
+
+
+def test_other_functions_of_pairs_are_refused() -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        return x + torch.view_as_complex(self.a(x).view(len(x), 6, 2)).mul(2).abs()
+
+    told = refusal(fed(forward, nn.Linear(6, 12)), (6,))
+    assert re.search(r"test_composites.py:\d+: `view_as_complex` has no form", told)
 
 
 def test_other_functions_of_complex_numbers_are_refused() -> None:

@@ -47,7 +47,11 @@ def one_for_all(lowering: Lowering, value: Traced, axis: int) -> Traced:
         NoForm: it is not the same for all examples.
     """
     source, rank = value, len(value.shape)
-    if source.kind == "numbers" and bool((source.tensor == source.tensor.narrow(axis, 0, 1)).all()):
+    if (
+        source.kind == "numbers"
+        and source.tensor is not None
+        and bool((source.tensor == source.tensor.narrow(axis, 0, 1)).all())
+    ):
         source = Traced("numbers", (), value.dtype, tensor=source.tensor.narrow(axis, 0, 1))
         source.shape = tuple(source.tensor.shape)
     while axis >= rank - len(source.shape) and source.shape[axis - rank] != 1:

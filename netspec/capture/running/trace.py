@@ -207,7 +207,11 @@ class _Recorder(TorchFunctionMode):
             self._as_before(*args)
         instead = self._complex.instead(func, args) or composite_of(func, args, kwargs)
         if instead is not None:
-            return instead(self, args, kwargs)
+            own = instead(self, args, kwargs)
+            if own.is_complex():  # for what else reads it than functions whose pairs are known
+                given = self._told((args, kwargs))
+                self._record(TracedCall(func, None, "", given[0], given[1], _place()), own)
+            return own
         given = None if says_no_values(func) else self._told((args, kwargs))
         result: Any = func(*args, **kwargs)
         if given is None:
@@ -215,7 +219,7 @@ class _Recorder(TorchFunctionMode):
         if func is torch.Tensor.__setitem__ and any(value.varies for value in values_in(given)):
             self._record(TracedCall(func, None, "", given[0], given[1], _place()), args[0])
             return result
-        if _tensors(result):
+        if _tensors_in(result):
             self._record(TracedCall(func, None, "", given[0], given[1], _place()), result)
         elif any(value.varies for value in values_in(given)) and _has_numbers(result):
             return self._read(name, result)
@@ -361,12 +365,6 @@ def dtype_of(tensor: Tensor) -> str:
 def named_modules(module: nn.Module) -> dict[str, nn.Module]:
     """The modules in a module, by path."""
     return dict(cast("Iterable[tuple[str, nn.Module]]", module.named_modules()))
-
-
-def _tensors(tree: Any) -> bool:
-    if isinstance(tree, (tuple, list)):
-        return any(_tensors(item) for item in tree)  # pyright: ignore[reportUnknownVariableType]  # any results
-    return isinstance(tree, Tensor)
 
 
 def _tensors_in(tree: Any) -> list[Tensor]:

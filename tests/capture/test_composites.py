@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+import netspec
+from netspec.capture.importing import from_torch
 from tests.capture.modules import around
 from tests.capture.test_from_torch import equal, imported, refusal
 
@@ -229,3 +231,40 @@ def test_other_functions_of_complex_numbers_are_refused() -> None:
         return T.fft.fft(self.a(x)).abs()
 
     assert re.search(r"test_composites.py:\d+: `fft_fft` has no form", refusal(fed(forward, nn.Linear(6, 8)), (6,)))
+
+
+# ---- numbers in the place of others
+
+
+def test_fixed_masks_put_a_number_in_the_place_of_others() -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        x = self.a(x).masked_fill(torch.ones(4, 4).triu().bool(), 0.0)
+        return torch.where(self.mask > 0, x, torch.tensor(0.5)) + torch.where(self.mask > 0, 2.0, x)
+
+    module = fed(forward, nn.Conv2d(3, 2, 1))
+    module.register_buffer("mask", torch.eye(4))
+    found = imported(module, (3, 4, 4))
+    assert re.findall(r"MaskedFill: \{(.*)mask", found.text) == ["", "value: 0.5, ", "value: 2.0, "]
+    assert equal(module, found, (3, 4, 4))
+
+
+def test_a_mask_of_truth_values_may_be_an_input() -> None:
+    def forward(self: Any, x: Tensor, hidden: Tensor) -> Tensor:
+        return self.a(x).masked_fill(hidden.unsqueeze(-1), 0.0).sum(1)
+
+    found = from_torch(around(forward, nn.Linear(6, 4)), torch.randn(2, 5, 6), torch.rand(2, 5) > 0.5)
+    assert "MaskedFill: {mask: " in found.text
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("MaskedFill", "`MaskedFill` wants a value as `mask`"),
+        ("{MaskedFill: {mask: y}}", "`mask` is of truth values, with the sizes of the input or 1: it is 4 of float32"),
+        ("{MaskedFill: {mask: m}}", "`mask` is of truth values, with the sizes of the input or 1: it is 3 of bool"),
+    ],
+)
+def test_masks_that_do_not_fit_are_told(text: str, told: str) -> None:
+    with pytest.raises(netspec.SpecError) as caught:
+        netspec.loads(f"input: {{x: [4], y: [4], m: [3, bool]}}\nlayers:\n  - {text}\n")
+    assert told in caught.value.diagnostics[0].message

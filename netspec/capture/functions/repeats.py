@@ -58,8 +58,8 @@ def one_for_all(lowering: Lowering, value: Traced, axis: int) -> Traced:
         maker = source.maker
         before = None if maker is None else next(maker.reads(), None)
         if maker is None or before is None or not (before.shape == source.shape or maker.name in _REPEATING):
-            _, reason = lowering.unsaid.get(source, (None, "it is not one tensor for all examples, repeated for each"))
-            raise NoForm(reason)
+            told = lowering.unsaid.get(source)
+            raise NoForm("it is not one tensor for all examples, repeated for each" if told is None else told.why)
         source = before
     sizes = (*(1 for _ in range(rank - len(source.shape))), *source.shape)
     if sizes != (*value.shape[:axis], 1, *value.shape[axis + 1 :]):

@@ -114,7 +114,7 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     "patterns": ("Rearrange",),
     "extra": ("Select", "Slice", "StochasticDepth", "LayerScale", "ClassToken", "PositionEmbedding"),
     "elementary": ("Scale", "Sin", "Cos", "Exp", "Log", "Abs", "Clamp"),
-    "moves": ("Roll", "IndexSelect", "Tril", "Triu", "RelativeShift"),
+    "moves": ("Roll", "IndexSelect", "Tril", "Triu", "RelativeShift", "MaskedFill"),
     "constants": ("Parameter", "Buffer", "Sinusoids", "RelativePositionBias"),
     "parts": ("Chunk", "Split", "GaussianSample"),
     "reductions": ("Mean", "Sum", "Max", "Min", "LogSumExp", "Norm", "Normalize"),

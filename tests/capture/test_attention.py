@@ -210,13 +210,17 @@ def _hides(self: Any, x: Tensor, pad: Tensor) -> Tensor:
     ("forward", "inputs", "told"),
     [
         (_looks, (), "`mean` over the batch mixes examples"),
-        (_small, (), r"`masked_fill` with 0.0 has no form in a spec; scores that are left out are `-inf` or -1e9"),
         (_hides, (torch.zeros(2, 5, dtype=torch.bool),), "a spec's mask is true where a key takes part"),
     ],
 )
 def test_masks_that_no_spec_says_are_refused(forward: Any, inputs: tuple[Tensor, ...], told: str) -> None:
     with pytest.raises(NotCaptured, match=told):
         from_torch(around(forward, nn.Linear(8, 24)), torch.randn(2, 5, 8), *inputs)
+
+
+def test_scores_that_are_0_where_a_mask_is_are_no_attention() -> None:
+    found = imported(around(_small, nn.Linear(8, 24)), (5, 8))
+    assert "MaskedFill" in found.text and "attend" not in found.text
 
 
 def _reads_weights(self: Any, x: Tensor, seen: Tensor) -> Tensor:

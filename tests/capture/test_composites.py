@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+import netspec
+from netspec.capture.importing import from_torch
 from tests.capture.modules import around
 from tests.capture.test_from_torch import equal, imported, refusal
 
@@ -53,7 +55,7 @@ CASES: dict[str, tuple[nn.Module, tuple[tuple[int, ...], ...]]] = {
     "nn.Bilinear": (given_two(lambda s, x, y: s.a(x, y), nn.Bilinear(6, 6, 4)), PAIR[:1] * 2),
     "outer": (fed(lambda s, x: x + T.outer(s.u, s.v), u=(5,), v=(6,)), ((5, 6),)),
     "lerp": (given_two(lambda s, x, y: T.lerp(s.a(x), y, 0.3), nn.Linear(6, 6)), FOUR),
-    "maximum": (given_two(lambda s, x, y: T.maximum(s.a(x), y) - T.min(x, y), nn.Linear(6, 6)), FOUR),
+    "maximum": (given_two(lambda s, x, y: T.maximum(s.a(x), y) - T.min(x, other=y), nn.Linear(6, 6)), FOUR),
     "logsumexp": (fed(lambda s, x: s.a(x) - s.a(x).logsumexp(-1, keepdim=True), nn.Linear(6, 5)), ((6,),)),
     "norm": (fed(lambda s, x: T.linalg.norm(s.a(x), dim=-1) + x.norm(p=1, dim=2), nn.Linear(6, 5)), ((4, 6),)),
     "largest norm": (fed(lambda s, x: s.a(x).norm(p=float("inf"), dim=-1), nn.Linear(6, 5)), ((4, 6),)),
@@ -108,3 +110,161 @@ REFUSED: list[tuple[Callable[[Any, Any], Any], str]] = [
 @pytest.mark.parametrize(("forward", "told"), REFUSED)
 def test_what_has_no_form_is_told_with_its_line(forward: Any, told: str) -> None:
     assert re.search(rf"test_composites.py:\d+: {told}", refusal(around(forward), (4, 4)))
+
+
+# ---- what students' networks were refused for
+
+
+def test_a_graphs_edges_may_mask_scores_that_are_no_products() -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        h = x @ self.w
+        scores = F.leaky_relu(h @ self.u + (h @ self.v).transpose(1, 2), 0.2)
+        scores = torch.where(self.adjacent > 0, scores, -9e15 * torch.ones_like(scores))
+        return F.elu(torch.softmax(scores, -1) @ h)
+
+    module = fed(forward, w=(5, 4), u=(4, 1), v=(4, 1))
+    module.register_buffer("adjacent", torch.eye(7) + torch.ones(7, 7).triu(2))
+    found = imported(module, (7, 5))
+    assert "-1000000000.0" in found.text
+    assert equal(module, found, (7, 5))
+
+
+def test_a_mask_that_leaves_nothing_in_a_row_is_refused() -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        return torch.softmax(self.a(x).masked_fill(self.mask, -1e9), -1)
+
+    module = fed(forward, nn.Linear(5, 5))
+    module.register_buffer("mask", torch.ones(5, 5).tril(-1).bool().flip(1))
+    module.get_buffer("mask")[0] = True
+    assert "the spec and the module differ" in refusal(module, (5, 5))
+
+
+def test_a_weight_that_is_a_number_times_a_parameter_keeps_its_layer() -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        x = F.conv2d(x, self.w * 0.5, self.c, padding=1).mean((2, 3))
+        return F.linear(x, 0.25 * self.v)
+
+    module = fed(forward, w=(4, 3, 3, 3), c=(4,), v=(2, 4))
+    found = imported(module, (3, 6, 6))
+    assert "Scale: 0.5\n  - {Conv2d:" in found.text and "Scale: 0.25\n  - {Linear:" in found.text
+    assert equal(module, found, (3, 6, 6))
+
+
+def test_capsules_are_one_product_with_a_parameter() -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        return torch.matmul(self.w, x[:, :, None, :, None]).squeeze(-1) * torch.arange(3)
+
+    module = fed(forward, w=(1, 6, 5, 3, 4))
+    assert equal(module, imported(module, (6, 4)), (6, 4))
+
+
+@pytest.mark.parametrize("name", ["randn", "normal_"])
+def test_random_numbers_in_both_modes_are_told_as_that(name: str) -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        noise: Any = torch.randn(x.shape) if name == "randn" else x.new_empty(x.shape).normal_()
+        return self.a(x) * noise
+
+    assert f"`{name}` draws random numbers in both modes" in refusal(fed(forward, nn.Linear(4, 4)), (4,))
+
+
+def test_random_first_states_are_told_as_that() -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        return self.a(x, torch.randn(1, len(x), 6))[0]
+
+    assert "`randn` draws random numbers" in refusal(fed(forward, nn.GRU(4, 6, batch_first=True)), (5, 4))
+
+
+def test_pools_of_powers_are_layers() -> None:
+    module = fed(lambda self, x: F.lp_pool2d(x, 2, 3, stride=3))
+    assert "LPPool2d: {norm_type: 2, kernel_size: 3}" in imported(module, (2, 6, 6)).text
+
+
+# ---- complex numbers
+
+
+class Turned(nn.Module):
+    """Positions by a product with complex numbers of the length 1, as Llama's reference code has them."""
+
+    def __init__(self, *, is_buffer: bool) -> None:
+        super().__init__()
+        self.a = nn.Linear(8, 8)
+        angles = torch.outer(torch.arange(16), 100.0 ** -(torch.arange(0, 4, 2) / 4))
+        turns = torch.polar(torch.ones_like(angles), angles)
+        if is_buffer:
+            self.register_buffer("turns", turns, persistent=False)
+        else:
+            self.turns = turns
+
+    def forward(self, x: Tensor) -> Tensor:
+        pairs = torch.view_as_complex(self.a(x).view(len(x), -1, 2, 4).float().reshape(len(x), x.shape[1], 2, 2, 2))
+        turned = torch.view_as_real(pairs * self.turns[: x.shape[1]].view(1, x.shape[1], 1, 2)).flatten(3)
+        return (turned.type_as(x) * 2).flatten(2)
+
+
+@pytest.mark.parametrize("is_buffer", [False, True])
+def test_products_of_complex_numbers_are_those_of_their_parts(is_buffer: bool) -> None:
+    module = Turned(is_buffer=is_buffer)
+    found = imported(module, (5, 8))
+    assert "stack:" in found.text
+    assert equal(module, found, (5, 8))
+
+
+def test_parts_of_complex_numbers_are_values() -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        z = torch.view_as_complex(self.a(x).view(len(x), 4, 2)) * x[:, :4] * 0.5
+        return z.real - z.imag
+
+    module = fed(forward, nn.Linear(6, 8))
+    assert equal(module, imported(module, (6,)), (6,))
+
+
+def test_other_functions_of_pairs_are_refused() -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        return x + torch.view_as_complex(self.a(x).view(len(x), 6, 2)).mul(2).abs()
+
+    told = refusal(fed(forward, nn.Linear(6, 12)), (6,))
+    assert re.search(r"test_composites.py:\d+: `view_as_complex` has no form", told)
+
+
+def test_other_functions_of_complex_numbers_are_refused() -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        return T.fft.fft(self.a(x)).abs()
+
+    assert re.search(r"test_composites.py:\d+: `fft_fft` has no form", refusal(fed(forward, nn.Linear(6, 8)), (6,)))
+
+
+# ---- numbers in the place of others
+
+
+def test_fixed_masks_put_a_number_in_the_place_of_others() -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        x = self.a(x).masked_fill(torch.ones(4, 4).triu().bool(), 0.0)
+        return torch.where(self.mask > 0, x, torch.tensor(0.5)) + torch.where(self.mask > 0, 2.0, x)
+
+    module = fed(forward, nn.Conv2d(3, 2, 1))
+    module.register_buffer("mask", torch.eye(4))
+    found = imported(module, (3, 4, 4))
+    assert re.findall(r"MaskedFill: \{(.*)mask", found.text) == ["", "value: 0.5, ", "value: 2.0, "]
+    assert equal(module, found, (3, 4, 4))
+
+
+def test_a_mask_of_truth_values_may_be_an_input() -> None:
+    def forward(self: Any, x: Tensor, hidden: Tensor) -> Tensor:
+        return self.a(x).masked_fill(hidden.unsqueeze(-1), 0.0).sum(1)
+
+    found = from_torch(around(forward, nn.Linear(6, 4)), torch.randn(2, 5, 6), torch.rand(2, 5) > 0.5)
+    assert "MaskedFill: {mask: " in found.text
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("MaskedFill", "`MaskedFill` wants a value as `mask`"),
+        ("{MaskedFill: {mask: y}}", "`mask` is of truth values, with the sizes of the input or 1: it is 4 of float32"),
+        ("{MaskedFill: {mask: m}}", "`mask` is of truth values, with the sizes of the input or 1: it is 3 of bool"),
+    ],
+)
+def test_masks_that_do_not_fit_are_told(text: str, told: str) -> None:
+    with pytest.raises(netspec.SpecError) as caught:
+        netspec.loads(f"input: {{x: [4], y: [4], m: [3, bool]}}\nlayers:\n  - {text}\n")
+    assert told in caught.value.diagnostics[0].message

@@ -141,7 +141,7 @@ def test_states_that_no_run_repeats_for_each_example_are_refused() -> None:
 
     module = around(forward, nn.GRU(4, 6, batch_first=True))
     module.h = nn.Parameter(torch.randn(1, 2, 6))
-    assert re.search(r"test_recurrent.py:\d+: what each example is given of the batch", refusal(module, (5, 4)))
+    assert re.search(r"test_recurrent.py:\d+: it is not one tensor for all examples", refusal(module, (5, 4)))
 
 
 # ---- cells

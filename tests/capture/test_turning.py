@@ -137,8 +137,56 @@ def test_tables_that_a_module_keeps_are_turns(how: str) -> None:
     assert found.left_out == ({"cos", "sin"} if how == "saved" else set())
 
 
-@pytest.mark.parametrize("turn", ["pairs", "normed"])
-def test_heads_that_something_else_was_done_to_are_attended_to_beside_others(turn: str) -> None:
-    found = from_torch(_Stepwise(turn=turn), torch.randn(2, 7, 32), name="net")
+@pytest.mark.parametrize("how", ["", "made", "saved"])
+def test_coordinates_may_be_turned_in_pairs_of_neighbours(how: str) -> None:
+    found = from_torch(_Stepwise(how, turn="pairs"), torch.randn(2, 7, 32), name="net")
+    assert "heads: 4, is_causal: true, rotary: {base: 10000, layout: interleaved}" in found.text
+
+
+class Llama(nn.Module):
+    """As Llama's reference code: pairs are complex numbers, and turned by a product."""
+
+    def __init__(self, axis: int = 1, turns: Tensor | None = None) -> None:
+        super().__init__()
+        self.q, self.k, self.v = (nn.Linear(32, 32, bias=False) for _ in range(3))
+        angles = torch.outer(torch.arange(64), falling(500000, 8) if turns is None else turns)
+        self.freqs_cis = torch.polar(torch.ones_like(angles), angles)
+        self.axis = axis
+
+    def turned(self, x: Tensor) -> Tensor:
+        pairs = torch.view_as_complex(x.float().reshape(*x.shape[:-1], -1, 2))
+        shape = [x.shape[i] if i in (self.axis, 3) else 1 for i in range(3)] + [4]
+        return torch.view_as_real(pairs * self.freqs_cis[: x.shape[self.axis]].view(*shape)).flatten(3).type_as(x)
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = (part(x).view(len(x), -1, 4, 8) for part in (self.q, self.k, self.v))
+        q, k, v = (y.transpose(1, 2) for y in (self.turned(q), self.turned(k), v))
+        scores = q @ k.transpose(2, 3) / 8**0.5 + torch.full((x.shape[1],) * 2, float("-inf")).triu(1)
+        return (scores.softmax(-1) @ v).transpose(1, 2).flatten(2)
+
+
+def test_products_with_complex_numbers_are_turns() -> None:
+    module = Llama()
+    found = imported(module, (7, 32))
+    assert "{attend: q, heads: 4, is_causal: true, rotary: {base: 500000, layout: interleaved}}" in found.text
+    assert found.keeps_keys
+    model = netspec.build(found.net)
+    model.load_state_dict(module.state_dict())
+    longer = torch.randn(3, 9, 32)
+    with torch.no_grad():
+        assert torch.allclose(model.eval()(longer), module.eval()(longer), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "module", [Llama(axis=2), Llama(turns=falling(10000, 8) ** 1.1 + 0.01)], ids=["heads", "scaled"]
+)
+def test_other_products_with_complex_numbers_are_their_steps(module: nn.Module) -> None:
+    """By the heads' numbers instead of the positions', of which there are as many, and by other angles."""
+    found = imported(module, (4, 32))
+    assert "rotary" not in found.text and "Buffer" in found.text
+
+
+def test_heads_that_something_else_was_done_to_are_attended_to_beside_others() -> None:
+    found = from_torch(_Stepwise(turn="normed"), torch.randn(2, 7, 32), name="net")
     assert "is_causal: true}" in found.text
     assert "Softmax" not in found.text

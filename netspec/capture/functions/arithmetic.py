@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any, Final
 
-from netspec.capture.functions.masks import added
+from netspec.capture.functions.masks import added, left_out, numbers_of
 from netspec.capture.functions.repeats import tiled
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import made
@@ -106,10 +106,14 @@ def _operand(lowering: Lowering, value: Any, result: Traced, of: Form) -> tuple[
     if not isinstance(value, Traced):
         return value, None
     value = lowering.expanded.get(value, value)
+    numbers = numbers_of(lowering, value) if value.dtype == "int64" else None
+    if numbers is not None:  # whole numbers of a program's own: `arange(8)`
+        left_out(lowering, value)
+        value = Traced("numbers", value.shape, "float32", tensor=numbers.float())
     if value.dtype != "float32":
         raise NoForm(f"it computes with {value.dtype}")
     if not value.varies:
-        number = _number(lowering, value)
+        number = number_of(lowering, value)
         if number is not None:
             return number, None
         shape = (*(1 for _ in range(len(result.shape) - len(value.shape))), *value.shape)
@@ -129,8 +133,11 @@ def _operand(lowering: Lowering, value: Any, result: Traced, of: Form) -> tuple[
     return ready, form
 
 
-def _number(lowering: Lowering, value: Traced) -> float | None:
-    """The number that a tensor of one value is, with 64 bits if the program computes it."""
+def number_of(lowering: Lowering, value: Any) -> float | None:
+    """The number that an operand is, or a tensor of one value, with 64 bits if the program computes it; None of any
+    other."""
+    if not isinstance(value, Traced):
+        return value if isinstance(value, (int, float)) else None
     if value.kind != "numbers" or value.tensor is None or value.tensor.numel() != 1:
         return None
     wide = in_full(value)

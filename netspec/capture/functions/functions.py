@@ -11,6 +11,7 @@ from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.lowering.forms import NoForm
 from netspec.capture.lowering.lowering import Handler, Lowering
 from netspec.capture.modules.binding import bound
+from netspec.capture.running.modes import RANDOM
 from netspec.capture.running.own import SIDES
 
 _LAYERS: Final = {
@@ -68,6 +69,10 @@ _PLAIN: Final = {
         "AvgPool3d",
         "input kernel_size stride=None padding=0 ceil_mode=False count_include_pad=True divisor_override=None",
     ),
+    **{
+        f"lp_pool{axes}d": (f"LPPool{axes}d", "input norm_type kernel_size stride=None ceil_mode=False")
+        for axes in (1, 2, 3)
+    },
     "adaptive_avg_pool1d": ("AdaptiveAvgPool1d", "input output_size"),
     "adaptive_avg_pool2d": ("AdaptiveAvgPool2d", "input output_size"),
     "adaptive_avg_pool3d": ("AdaptiveAvgPool3d", "input output_size"),
@@ -240,11 +245,6 @@ def _attended(lowering: Lowering, call: TracedCall) -> None:
     lowering.add(call, "attend", None, branches=branches, options=options, path=call.path)
 
 
-_RANDOM: Final = (
-    "randn_like", "rand_like", "randint_like", "bernoulli", "multinomial", "normal", "gumbel_softmax",
-)  # fmt: skip
-
-
 def _draws(lowering: Lowering, call: TracedCall) -> None:
     raise NoForm(
         f"`{call.name}` draws random numbers in both modes; a spec draws in dropout and in `GaussianSample`, which is "
@@ -281,6 +281,6 @@ HANDLERS: Final[dict[str, Handler]] = {
     "roll": _roll,
     **MASKS,
     "attended": _attended,
-    **dict.fromkeys(_RANDOM, _draws),
+    **dict.fromkeys(RANDOM, _draws),
     **dict.fromkeys(("contiguous", "clone", "to", "type_as", "float", "identity", "alias", "cpu"), _same),
 }

@@ -235,7 +235,8 @@ def masked_fill(lowering: Lowering, call: TracedCall) -> None:
         lowering.hidden[call.results[0]] = given["mask"]
         return
     if not low(number):
-        raise NoForm(f"`{call.name}` with {number} has no form in a spec; scores that are left out are `-inf` or -1e9")
+        _filled(lowering, call, given["input"], given["mask"], number)
+        return
     masked(lowering, call, given["input"], truth_of(lowering, given["mask"]))
 
 
@@ -245,14 +246,51 @@ def _where(lowering: Lowering, call: TracedCall) -> None:
     ends: list[Any] = []
     for end in (given["input"], given["other"]):
         found = numbers_of(lowering, end) if isinstance(end, Traced) else None
-        ends.append(float(found) if found is not None and found.numel() == 1 else end)
+        is_number = found is not None and found.numel() > 0 and bool((found == found.flatten()[0]).all())
+        ends.append(float(found.flatten()[0]) if found is not None and is_number else end)
     truth = truth_of(lowering, given["condition"])
     if low(ends[1]):
         masked(lowering, call, ends[0], truth._replace(is_opposite=not truth.is_opposite))
     elif low(ends[0]):
         masked(lowering, call, ends[1], truth)
     else:
-        raise NoForm("`where` has no form in a spec; scores that are left out are `-inf` or -1e9")
+        is_turned = not isinstance(ends[0], Traced)  # the number stands where the condition holds
+        number, value = (ends[0], ends[1]) if is_turned else (ends[1], ends[0])
+        if truth.numbers is None or truth.values:
+            raise NoForm("`where` whose condition an input decides has no form in a spec: `masked_fill` has")
+        hidden = truth.numbers if truth.is_opposite is not is_turned else ~truth.numbers
+        _filled(lowering, call, value, Traced("numbers", tuple(hidden.shape), "bool", tensor=hidden), number)
+
+
+def _filled(lowering: Lowering, call: TracedCall, value: Any, mask: Traced, number: Any) -> None:
+    """A number where a mask is true: numbers, or an input of truth values as it is given."""
+    if not isinstance(value, Traced) or not isinstance(number, (int, float)):
+        raise NoForm(f"`{call.name}` of two tensors has no form in a spec, or of what no input decides")
+    taken, rank = lowering.taken(value), len(value.shape)
+    hidden = truth_of(lowering, mask)
+    if hidden.numbers is not None and not hidden.values:
+        numbers = ~hidden.numbers if hidden.is_opposite else hidden.numbers
+        while numbers.dim() > rank - 1 and numbers.shape[0] == 1:
+            numbers = numbers[0]
+        sizes = (*(1 for _ in range(rank - 1 - numbers.dim())), *numbers.shape)
+        if numbers.dim() >= rank:
+            raise NoForm(f"`{call.name}` with a mask of other numbers for each example has no form")
+        known = Traced("numbers", sizes, "bool", tensor=numbers.reshape(sizes))
+        own = lowering.constant(known, (1, *sizes))
+    elif hidden.is_opposite or hidden.values != (mask,):
+        raise NoForm(_TURNED.format(call.name))
+    else:
+        own = lowering.taken(mask)
+        if len(mask.shape) != rank:
+            raise NoForm(f"`{call.name}` with a mask of {len(mask.shape)} axes and a tensor of {rank} has no form")
+    arguments = {"value": number} if number else {}
+    lowering.add(call, "MaskedFill", taken, arguments, reads={"mask": (own,)})
+
+
+_TURNED: Final = (
+    "`{}` with the opposite of a mask, or with several, has no form in a spec: give the module the mask itself as an "
+    "input of truth values, `--input 16,bool`"
+)
 
 
 def added(lowering: Lowering, call: TracedCall, left: Any, right: Any) -> bool:

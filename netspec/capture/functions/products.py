@@ -101,16 +101,20 @@ def _with_parameter(lowering: Lowering, call: TracedCall, left: Traced, right: T
     names[form.at] = "n"
     inner = list("pqrs"[: len(form.inner)])
     kept: list[int] = []
+    own_names = list(names)
+    """Those of the moving tensor, whose axes of 1 along which it is repeated have others."""
     for axis in range(own - 2):
         at = axis + rank - own
         if seen[axis] != 1:
-            if at == form.at or seen[axis] != moving.shape[at]:
-                raise NoForm("a product with a parameter repeats one of the two along an axis")
+            if at == form.at:
+                raise NoForm("a product with a parameter repeats it for each example")
+            if seen[axis] != moving.shape[at]:
+                own_names[at] = "tuvwxyz"[axis]
             kept.append(axis)
     constant = lowering.constant(fixed, (1, *(seen[axis] for axis in kept), *seen[-2:]))
     others = ["d", "j"] if moving is left else ["i", "d"]
     theirs = ["n", *(names[axis + rank - own] for axis in kept), *others]
-    mine = ["n", *inner, *(name for i, name in enumerate(names) if i != form.at)]
+    mine = ["n", *inner, *(name for i, name in enumerate(own_names) if i != form.at)]
     after = [*names[:-2], names[-2], "j"] if moving is left else [*names[:-2], "i", names[-1]]
     result = ["n", *inner, *(name for name in after if name != "n")]
     branches, parts = ((value, constant), (mine, theirs)) if moving is left else ((constant, value), (theirs, mine))

@@ -47,14 +47,19 @@ def one_for_all(lowering: Lowering, value: Traced, axis: int) -> Traced:
         NoForm: it is not the same for all examples.
     """
     source, rank = value, len(value.shape)
-    if source.kind == "numbers" and bool((source.tensor == source.tensor.narrow(axis, 0, 1)).all()):
+    if (
+        source.kind == "numbers"
+        and source.tensor is not None
+        and bool((source.tensor == source.tensor.narrow(axis, 0, 1)).all())
+    ):
         source = Traced("numbers", (), value.dtype, tensor=source.tensor.narrow(axis, 0, 1))
         source.shape = tuple(source.tensor.shape)
     while axis >= rank - len(source.shape) and source.shape[axis - rank] != 1:
         maker = source.maker
-        before = None if maker is None else next(maker.reads())
+        before = None if maker is None else next(maker.reads(), None)
         if maker is None or before is None or not (before.shape == source.shape or maker.name in _REPEATING):
-            raise NoForm("what each example is given of the batch is not one tensor for all, repeated for each")
+            told = lowering.unsaid.get(source)
+            raise NoForm("it is not one tensor for all examples, repeated for each" if told is None else told.why)
         source = before
     sizes = (*(1 for _ in range(rank - len(source.shape))), *source.shape)
     if sizes != (*value.shape[:axis], 1, *value.shape[axis + 1 :]):

@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 
 import torch
 
-from netspec.capture.functions.arithmetic import combined
+from netspec.capture.functions.arithmetic import combined, number_of
 from netspec.capture.functions.blurs import blurred
 from netspec.capture.functions.einsums import Equation, multiplied
 from netspec.capture.functions.masks import Truth, masked, shown_by, truth_of
@@ -40,11 +40,16 @@ def _keys(**given: Any) -> dict[str, str]:
 
 def _linear(lowering: Lowering, call: TracedCall) -> None:
     given = bound(call, "input weight bias=None")
-    if given["weight"].kind == "made":
+    source, factor = _scaled(lowering, given["weight"])
+    if source.kind == "made":
         _computed_linear(lowering, call, given)
         return
-    weight = _learned(given["weight"], "weight")
+    weight = _learned(source, "weight")
     value, form = lowering.anywhere(given["input"])
+    if factor != 1:
+        scaled = made(given["input"].shape, given["input"])
+        lowering.add(call, "Scale", value, {"factor": factor}, form=form, gives=(scaled,))
+        value = scaled
     if form.at == len(given["input"].shape) - 1:
         raise NoForm("the batch is its last axis")
     bias: Any = given["bias"]
@@ -77,6 +82,8 @@ def _convolution(axes: int) -> Handler:
         if blurred(lowering, call, given):
             return
         computed = standardized(given["weight"]) if given["weight"].kind == "made" else None
+        source, factor = (given["weight"], 1) if computed is not None else _scaled(lowering, given["weight"])
+        given["weight"] = source
         weight = _learned(given["weight"], "weight") if computed is None else computed.weight
         arguments = {name: given[name] for name in ("stride", "padding", "dilation", "groups")}
         arguments |= {
@@ -88,9 +95,26 @@ def _convolution(axes: int) -> Handler:
         if computed is not None:
             more["keys"] = {**_keys(bias=given["bias"]), **computed.keys}
             more |= {"options": {"parametrize": computed.option}, "path": weight.key.rpartition(".")[0]}
-        lowering.layered(call, f"Conv{axes}d", lowering.taken(given["input"]), arguments, **more)
+        value = lowering.taken(given["input"])
+        if factor != 1:
+            scaled = made(given["input"].shape, given["input"])
+            lowering.add(call, "Scale", value, {"factor": factor}, gives=(scaled,))
+            value = scaled
+        lowering.layered(call, f"Conv{axes}d", value, arguments, **more)
 
     return handle
+
+
+def _scaled(lowering: Lowering, weight: Traced) -> tuple[Traced, float]:
+    """What a weight is a number times of, and the number; of others the weight and 1."""
+    maker = weight.maker
+    if maker is None or maker.name not in ("mul", "__mul__", "__rmul__", "multiply") or len(maker.args) != 2:
+        return weight, 1
+    for one, other in (maker.args, maker.args[::-1]):
+        number = number_of(lowering, other)
+        if isinstance(one, Traced) and one.kind == "parameter" and number is not None:
+            return one, number
+    return weight, 1
 
 
 def _batch_norm(lowering: Lowering, call: TracedCall) -> None:

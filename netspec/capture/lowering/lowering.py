@@ -22,7 +22,7 @@ from netspec.capture.lowering.slices import called, layer_of_slices, norm_of_pla
 from netspec.capture.modules import layers
 from netspec.capture.modules.binding import in_order
 from netspec.capture.modules.parametrized import parametrized
-from netspec.capture.running.modes import draws, in_eval, keeps_statistics
+from netspec.capture.running.modes import RANDOM, draws, in_eval, keeps_statistics
 from netspec.capture.running.own import own_buffers
 from netspec.layers.base import Layer
 
@@ -138,6 +138,7 @@ class Lowering:
         is_fixed = not any(value.varies for value in call.results)
         if (
             is_fixed
+            and name.strip("_") not in RANDOM
             and not any(value in self.lifted for value in call.reads())
             and (
                 noted(self, call)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from netspec.capture.graph import Traced
 from netspec.capture.items import PlacedItem, lists_of
+from netspec.capture.patterns.neighbours import turned_pairs
 from netspec.capture.patterns.patterns import ItemGraph, ShapeOf
 
 
@@ -23,6 +24,7 @@ class _Turned(NamedTuple):
     value: Traced
     base: float
     fraction: float
+    layout: str = "half"
 
 
 def turned(items: list[PlacedItem], outputs: Sequence[Traced], shape_of: ShapeOf) -> bool:
@@ -39,7 +41,7 @@ def turned(items: list[PlacedItem], outputs: Sequence[Traced], shape_of: ShapeOf
         for item in list(body):
             if item.body is not None or item.word != "attend" or "rotary" in item.options or "heads" in item.options:
                 continue
-            query, key = (_turn(value, graph, shape_of) for value in item.branches[:2])
+            query, key = (_either(value, graph, shape_of, body, item) for value in item.branches[:2])
             if query is None or key is None or query[1:] != key[1:]:
                 continue
             before = item.branches[:2]
@@ -55,7 +57,28 @@ def turned(items: list[PlacedItem], outputs: Sequence[Traced], shape_of: ShapeOf
 
 def _option(found: _Turned) -> dict[str, Any]:
     base = int(found.base) if found.base == int(found.base) else found.base
-    return {"base": base, **({} if found.fraction == 1 else {"fraction": found.fraction})}
+    layout = {} if found.layout == "half" else {"layout": found.layout}
+    return {"base": base, **layout, **({} if found.fraction == 1 else {"fraction": found.fraction})}
+
+
+def _either(
+    value: Traced, graph: ItemGraph, shape_of: ShapeOf, body: list[PlacedItem], reader: PlacedItem
+) -> _Turned | None:
+    """A value that is turned by halves, or by pairs of neighbours: what gives that before it is put in front of who
+    reads it."""
+    found = _turn(value, graph, shape_of)
+    pairs = turned_pairs(value, graph, shape_of) if found is None else None
+    if pairs is None:
+        return found
+    base = _base(pairs.cosines.repeat(1, 2), pairs.sines.repeat(1, 2), shape_of(value)[-2:])
+    if base is None:
+        return None
+    at = body.index(reader)
+    body[at:at] = pairs.new
+    for item in pairs.new:
+        graph.makers[item.gives[0]] = item
+        graph.counts.update(item.read_values())
+    return _Turned(pairs.value, base, 1.0, "interleaved")
 
 
 def _turn(value: Traced, graph: ItemGraph, shape_of: ShapeOf) -> _Turned | None:

@@ -233,12 +233,14 @@ def kept_numbers(module: nn.Module, left_out: Collection[str]) -> Iterator[tuple
     for path, part in named_modules(module).items():
         for name, value in (*part.named_buffers(recurse=False), *list(vars(part).items())):
             is_kept = isinstance(value, Tensor) and f"{path}.{name}".strip(".") not in saved
-            if is_kept and value.is_floating_point() and not value.requires_grad:
+            if is_kept and (value.is_floating_point() or value.is_complex()) and not value.requires_grad:
                 yield part, name, value
 
 
 def _refined(tensor: Tensor, table: WideTable) -> Tensor:
     """Numbers with 64 bits in the place of those of a tensor, if it has them with 32; else the tensor."""
+    if tensor.is_complex():
+        return torch.complex(_refined(tensor.real, table).double(), _refined(tensor.imag, table).double())
     if tensor.numel() == table.numbers.numel():
         numbers, apart = table.numbers.double().reshape(tensor.shape), table.apart
         low = numbers <= _LOWEST  # the lowest number with 64 bits is another than that with 32

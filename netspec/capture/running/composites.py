@@ -6,15 +6,17 @@ Each computes, of the arguments that torch's takes, what torch's computes, and h
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, cast
 
 import torch
 from torch import Tensor
 
+InMode = Callable[[Any, Sequence[Any], dict[str, Any]], Tensor]
+"""What runs in the place of a function: of the mode that sees what it calls, and of its arguments."""
 
-def composite_of(
-    function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
-) -> Callable[..., Tensor] | None:
+
+def composite_of(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> InMode | None:
     """What computes the same as a function of torch's by others; None of one that is no such function.
 
     Args:
@@ -25,9 +27,14 @@ def composite_of(
     name = getattr(function, "__name__", "")
     if name in _OF_TENSORS and not any(isinstance(given, Tensor) for given in (*args[1:], *kwargs.values())):
         return None  # of one tensor
-    if name in ("max", "maximum") and len(args) == 2 and _is_lowest(args[1]):
-        return _first
-    return _COMPOSITES.get(name)
+    is_first = name in ("max", "maximum") and len(args) == 2 and _is_lowest(args[1])
+    found = _first if is_first else _COMPOSITES.get(name)
+    return None if found is None else partial(_seen, found)
+
+
+def _seen(composite: Callable[..., Tensor], mode: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Tensor:
+    with mode:
+        return composite(*args, **kwargs)
 
 
 _OF_TENSORS: Final = ("max", "min", "clamp", "clip", "clamp_min", "clamp_max")

@@ -163,3 +163,12 @@ def _may_train(item: PlacedItem) -> bool:
     if not item.keys:
         return False
     return not is_known(item.word) or layer_class(item.word).parameters is not Layer.parameters
+
+
+RANDOM: Final = frozenset(
+    """
+    rand randn randint randperm rand_like randn_like randint_like normal bernoulli multinomial poisson uniform random
+    exponential cauchy geometric log_normal gumbel_softmax rrelu
+    """.split()  # noqa: SIM905  # a list of words reads best as words
+)
+"""Functions that draw random numbers in both modes; those that do it in place have a `_` behind their names."""

@@ -27,6 +27,7 @@ from netspec.capture.graph import (
     values_in,
     without_idle,
 )
+from netspec.capture.running.complexes import ComplexNumbers
 from netspec.capture.running.composites import composite_of
 from netspec.capture.running.given import TAKES_TENSORS
 from netspec.capture.running.modes import as_it_was, modes_of, set_mode
@@ -117,8 +118,8 @@ class _Recorder(TorchFunctionMode):
             self._keep(tensor, value)
             given.append(value)
         root = Region(module, "", given, None, None)
-        self.trace = Trace(root, given, inputs[0][1].shape[0], training, modes)
-        self._region = root
+        self.trace, self._region = Trace(root, given, inputs[0][1].shape[0], training, modes), root
+        self._complex = ComplexNumbers()
         self._inside = False
         """Whether a layer runs."""
         self._joins = False
@@ -204,10 +205,13 @@ class _Recorder(TorchFunctionMode):
             args = (args[0], (args[1],), *args[2:])
         if func is torch.Tensor.__setitem__:
             self._as_before(*args)
-        composite = composite_of(func, args, kwargs)
-        if composite is not None:
-            with self:
-                return composite(*args, **kwargs)
+        instead = self._complex.instead(func, args) or composite_of(func, args, kwargs)
+        if instead is not None:
+            own = instead(self, args, kwargs)
+            if own.is_complex():  # for what else reads it than functions whose pairs are known
+                given = self._told((args, kwargs))
+                self._record(TracedCall(func, None, "", given[0], given[1], _place()), own)
+            return own
         given = None if says_no_values(func) else self._told((args, kwargs))
         result: Any = func(*args, **kwargs)
         if given is None:
@@ -215,7 +219,7 @@ class _Recorder(TorchFunctionMode):
         if func is torch.Tensor.__setitem__ and any(value.varies for value in values_in(given)):
             self._record(TracedCall(func, None, "", given[0], given[1], _place()), args[0])
             return result
-        if _tensors(result):
+        if _tensors_in(result):
             self._record(TracedCall(func, None, "", given[0], given[1], _place()), result)
         elif any(value.varies for value in values_in(given)) and _has_numbers(result):
             return self._read(name, result)
@@ -361,12 +365,6 @@ def dtype_of(tensor: Tensor) -> str:
 def named_modules(module: nn.Module) -> dict[str, nn.Module]:
     """The modules in a module, by path."""
     return dict(cast("Iterable[tuple[str, nn.Module]]", module.named_modules()))
-
-
-def _tensors(tree: Any) -> bool:
-    if isinstance(tree, (tuple, list)):
-        return any(_tensors(item) for item in tree)  # pyright: ignore[reportUnknownVariableType]  # any results
-    return isinstance(tree, Tensor)
 
 
 def _tensors_in(tree: Any) -> list[Tensor]:

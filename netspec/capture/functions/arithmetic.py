@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any, Final
 
+from netspec.capture.functions.comparing import as_numbers
 from netspec.capture.functions.masks import added
 from netspec.capture.functions.repeats import tiled
 from netspec.capture.graph import Traced, TracedCall
@@ -34,6 +35,7 @@ def combined(lowering: Lowering, call: TracedCall, op: str, left: Any, right: An
     """Two tensors, or a tensor and a number, element by element."""
     if op == "+" and added(lowering, call, left, right):
         return
+    left, right = (_in_kind(lowering, call, value, call.results[0].dtype, op) for value in (left, right))
     result = call.results[0]
     varying = [value for value in (left, right) if isinstance(value, Traced) and value.varies]
     of = lowering.anywhere(varying[0])[1] if varying else form_of(lowering, result)
@@ -55,7 +57,7 @@ def combined(lowering: Lowering, call: TracedCall, op: str, left: Any, right: An
     if op in ("+", "*") and len(values) == 2 and values[0] is not values[1]:
         lowering.add(call, {"+": "add", "*": "mul"}[op], None, branches=tuple(values), form=form)
         return
-    if op == "*" and len(values) == 1:
+    if op == "*" and len(values) == 1 and values[0].dtype == "float32":
         number = b[0] if isinstance(a[0], Traced) else a[0]
         if number == 1 and result not in lowering.lifted:
             lowering.is_same(result, values[0])
@@ -67,6 +69,15 @@ def combined(lowering: Lowering, call: TracedCall, op: str, left: Any, right: An
         lowering.is_same(result, values[0])
         return
     lowering.add(call, "use", None, terms=(a[0], op, b[0]), form=form)
+
+
+def _in_kind(lowering: Lowering, call: TracedCall, value: Any, dtype: str, op: str) -> Any:
+    """An operand of a sum, product or the like as numbers of the kind that it gives."""
+    if not isinstance(value, Traced) or value.dtype == dtype == "float32":
+        return value
+    if dtype == "bool" or (dtype == "int64" and op not in ("+", "-", "*")):
+        raise NoForm(f"it computes with {value.dtype}")
+    return as_numbers(lowering, call, value, dtype)
 
 
 def _both_repeat(left: Traced, right: Traced, result: Traced, form: Form) -> bool:
@@ -106,8 +117,6 @@ def _operand(lowering: Lowering, value: Any, result: Traced, of: Form) -> tuple[
     if not isinstance(value, Traced):
         return value, None
     value = lowering.expanded.get(value, value)
-    if value.dtype != "float32":
-        raise NoForm(f"it computes with {value.dtype}")
     if not value.varies:
         number = _number(lowering, value)
         if number is not None:

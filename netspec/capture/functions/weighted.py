@@ -196,7 +196,7 @@ def _attention(lowering: Lowering, call: TracedCall) -> None:
     query, key, value = (lowering.taken(given[name]) for name in ("query", "key", "value"))
     options: dict[str, Any] = {}
     if mask is not None:
-        shown = shown_by(lowering, mask, (*query.shape[:-1], key.shape[-2]))
+        shown = shown_by(lowering, call, mask, (*query.shape[:-1], key.shape[-2]))
         options |= shown.options
         for buffer in shown.buffers:
             lowering.items.append(buffer)

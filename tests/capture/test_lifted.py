@@ -212,3 +212,45 @@ def test_slices_are_chosen_by_their_numbers() -> None:
     assert "Split: {sizes: [3, 2], dim: 2}" in found.text
     assert "- Roll: {shifts: [-1, -1], dims: [1, 2]}" in found.text
     assert equal(module, found, (3, 4))
+
+
+class RepeatedMask(nn.Module):
+    """Attention in windows, with biases that are learned, and a mask that is repeated for each example before the
+    windows are merged with the batch, as Swin of Hugging Face has it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turn = nn.Linear(8, 24)
+        self.bias = nn.Parameter(torch.randn(2, 3, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, length, _ = x.shape
+        windows = length // 3
+        q, k, v = self.turn(x).view(n * windows, 3, 3, 2, 4).permute(2, 0, 3, 1, 4)
+        mask = torch.zeros(windows, 3, 3)
+        mask[-1, 1:, 0] = -100.0
+        mask = mask[None, :, None].expand(n, -1, -1, -1, -1).reshape(-1, 1, 3, 3)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=self.bias[None] + mask)
+        return y.transpose(1, 2).reshape(n, length, 8)
+
+
+def test_a_mask_of_windows_may_be_repeated_for_each_example() -> None:
+    module = RepeatedMask()
+    found = imported(module, (12, 8))
+    assert equal(module, found, (12, 8))
+
+
+class Pairs(nn.Module):
+    """What is said of each pair of places, by the one and by the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.other = nn.Linear(4, 3), nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (self.one(x)[:, :, None] + self.other(x)[:, None]) - self.one(x)[:, None, :, :1]
+
+
+def test_sums_of_which_both_sides_are_repeated_are_written() -> None:
+    module = Pairs()
+    assert equal(module, imported(module, (5, 4)), (5, 4))

@@ -254,3 +254,31 @@ class Pairs(nn.Module):
 def test_sums_of_which_both_sides_are_repeated_are_written() -> None:
     module = Pairs()
     assert equal(module, imported(module, (5, 4)), (5, 4))
+
+
+class LooksUp(nn.Module):
+    """Biases for pairs of places, which its module puts in order, as data2vec has them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.randn(9, 2))
+
+    def forward(self) -> Tensor:
+        places = torch.arange(3)
+        table = torch.cat([self.table[:5] * 2, self.table[5:]])
+        return table[(places[:, None] - places + 2).view(-1)].view(3, 3, -1).permute(2, 0, 1).contiguous().unsqueeze(0)
+
+
+class AddsBiases(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.bias, self.turn = LooksUp(), nn.Linear(8, 24)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.scaled_dot_product_attention(*heads(self.turn(x), 2), attn_mask=self.bias())
+        return y.transpose(1, 2).flatten(2)
+
+
+def test_a_module_that_moves_what_it_computes_of_parameters_gives_that() -> None:
+    module = AddsBiases()
+    assert equal(module, imported(module, (3, 8)), (3, 8))

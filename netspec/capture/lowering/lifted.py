@@ -85,7 +85,7 @@ def _parts_of_each(lowering: Lowering, value: Traced) -> int | None:
     count, call = lowering.batch, value.maker
     while call is not None and only_reshapes(call):
         call = call.args[0].maker
-    is_repeat = call is not None and call.name in ("expand", "repeat", "broadcast_to", "expand_as")
+    is_repeat = call is not None and call.name in ("expand", "expand_as") and call.args[0].shape[0] == 1
     if not is_repeat or not value.shape or value.shape[0] % count or value.shape[0] == count or count == 1:
         return None
     return value.shape[0] // count if value.kind == "numbers" and is_repeated(value.tensor, count) else None
@@ -132,6 +132,16 @@ def repeat(lowering: Lowering, value: Traced, result: Traced) -> None:
     else:
         layout = AxisMoves(before.left, [*([] for _ in own[len(value.shape) :]), *before.right]).copied()
     lowering.lifted[result] = Lifted(base, layout)
+
+
+def give_lifted(lowering: Lowering, value: Traced) -> None:
+    """Move the axes of such a value that a region gives in the region, where what it is made of is."""
+    found = lowering.lifted.get(value)
+    if found is None or value not in lowering.read or not any(found.base in item.gives for item in lowering.items):
+        return
+    result = lifted_value(lowering, value, value.shape if value.shape[:1] == (1,) else (1, *value.shape))
+    if result is not None and result is not found.base:
+        lowering.computed.append(result)
 
 
 def lifted_value(lowering: Lowering, value: Traced, shape: Sequence[int]) -> Traced | None:

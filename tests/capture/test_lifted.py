@@ -282,3 +282,27 @@ class AddsBiases(nn.Module):
 def test_a_module_that_moves_what_it_computes_of_parameters_gives_that() -> None:
     module = AddsBiases()
     assert equal(module, imported(module, (3, 8)), (3, 8))
+
+
+class Places(nn.Embedding):
+    """Positions of a table that does not train, looked up by a function, as RoFormer has them."""
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # as torch calls it
+        return super().forward(torch.arange(input.shape[1]))
+
+
+class TurnsByTable(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.places = Places(9, 8)
+        self.places.weight.requires_grad_(False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        sin, cos = self.places(x)[None, :, :].chunk(2, dim=-1)
+        sin, cos = (torch.stack([each, each], dim=-1).flatten(2) for each in (sin, cos))
+        return x * cos + torch.stack([-x[..., 1::2], x[..., ::2]], dim=-1).reshape_as(x) * sin
+
+
+def test_rows_of_a_table_that_are_looked_up_once_for_all_examples_are_cut_and_joined() -> None:
+    module = TurnsByTable()
+    assert equal(module, imported(module, (5, 8)), (5, 8))

@@ -182,7 +182,8 @@ def _embedding(lowering: Lowering, call: TracedCall) -> None:
     arguments = {"num_embeddings": weight.shape[0], "embedding_dim": weight.shape[1]}
     if given["padding_idx"] not in (None, -1):
         arguments["padding_idx"] = given["padding_idx"]
-    lowering.layered(call, "Embedding", lowering.taken(given["input"]), arguments, keys=_keys(weight=weight))
+    value, form = lowering.anywhere(given["input"])
+    lowering.layered(call, "Embedding", value, arguments, form=form, keys=_keys(weight=weight))
 
 
 def _attention(lowering: Lowering, call: TracedCall) -> None:

@@ -287,7 +287,7 @@ def test_a_module_that_moves_what_it_computes_of_parameters_gives_that() -> None
 class Places(nn.Embedding):
     """Positions of a table that does not train, looked up by a function, as RoFormer has them."""
 
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # as torch calls it
+    def forward(self, input: Tensor) -> Tensor:  # as torch calls it
         return super().forward(torch.arange(input.shape[1]))
 
 

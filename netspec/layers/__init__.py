@@ -113,6 +113,7 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     "cells": ("RNNCell", "LSTMCell", "GRUCell"),
     "patterns": ("Rearrange",),
     "extra": ("Select", "Slice", "StochasticDepth", "LayerScale", "ClassToken", "PositionEmbedding"),
+    "comparing": ("Equal", "NotEqual", "Less", "LessEqual", "Greater", "GreaterEqual", "CumSum"),
     "elementary": ("Scale", "Sin", "Cos", "Exp", "Log", "Abs", "Clamp"),
     "moves": ("Roll", "IndexSelect", "Tril", "Triu", "RelativeShift", "MaskedFill"),
     "constants": ("Parameter", "Buffer", "Sinusoids", "RelativePositionBias"),

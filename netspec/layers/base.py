@@ -69,6 +69,7 @@ NAMESPACES: Final = frozenset(
         "netspec.torch.moves",
         "netspec.torch.units",
         "netspec.torch.attention",
+        "netspec.torch.comparing",
         "netspec.torch.recurrent",
     }
 )
@@ -139,6 +140,8 @@ class Example(NamedTuple):
     """The shapes of the further tensors that it is given."""
     others_dtype: DType = "float32"
     """That of the further tensors."""
+    gives_dtype: DType | None = None
+    """That of the results, where it is not that of the input."""
 
 
 class Layer(Arguments):

@@ -81,9 +81,56 @@ def re_masks(text: str) -> list[str]:
     return [line.rpartition("mask: ")[2].rstrip("}") for line in text.splitlines() if "attend" in line]
 
 
-def test_a_mask_of_compared_tokens_is_refused_with_what_to_do() -> None:
-    with pytest.raises(NotCaptured, match=r"a mask is made of int64 values of an input(.|\n)*`--input 16,bool`"):
+def test_a_mask_that_hides_all_keys_of_some_queries_is_refused() -> None:
+    with pytest.raises(NotCaptured, match="a mask of queries alone, which hides all keys of some, has no form"):
         from_torch(Translator(), torch.randint(0, 40, (2, 9)), torch.randint(0, 40, (2, 7)))
+
+
+class Reads(nn.Module):
+    """Words of which 0 is padding, which takes no part and has no position, as RoBERTa has it with 1."""
+
+    def __init__(self, hide: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.words, self.places = nn.Embedding(20, 8, padding_idx=0), nn.Embedding(30, 8)
+        self.kinds: Tensor
+        self.register_buffer("kinds", torch.zeros(1, 30, dtype=torch.int64), persistent=False)
+        self.kind = nn.Embedding(2, 8)
+        self.turn = nn.Linear(8, 24)
+        self.hide = hide
+
+    def forward(self, ids: Tensor) -> Tensor:
+        mask = ids.ne(0).int()
+        places = (torch.cumsum(mask, dim=1).type_as(mask) + 0) * mask
+        kinds = torch.gather(self.kinds.expand(ids.shape[0], -1), dim=1, index=places.long())
+        x = self.words(ids) + self.places(places.long() + 3) + self.kind(kinds)
+        q, k, v = self.turn(x).chunk(3, -1)
+        return (q @ k.transpose(-2, -1)).masked_fill(self.hide(ids), float("-inf")).softmax(-1) @ v
+
+
+def _padding(ids: Tensor) -> Tensor:
+    return (ids == 0).unsqueeze(1)
+
+
+def _no_word(ids: Tensor) -> Tensor:
+    return ~(ids > 0)[:, None]
+
+
+def _either(ids: Tensor) -> Tensor:
+    return ((ids == 0) | (ids < 0))[:, None]
+
+
+def _not_all(ids: Tensor) -> Tensor:
+    return ~((ids != 0) & ~(ids < 0) & (ids <= 99))[:, None]
+
+
+@pytest.mark.parametrize("hide", [_padding, _no_word, _either, _not_all])
+def test_words_are_compared_and_counted(hide: Callable[[Tensor], Tensor]) -> None:
+    module = Reads(hide)
+    ids = torch.randint(0, 20, (2, 16))
+    found = from_torch(module, ids)
+    assert "CumSum: 1" in found.text
+    assert re_masks(found.text)
+    assert agrees(module, found, ids)
 
 
 def _scores(self: Any, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -206,11 +253,25 @@ def _hides(self: Any, x: Tensor, pad: Tensor) -> Tensor:
     return scores.masked_fill(pad.unsqueeze(1), float("-inf")).softmax(-1) @ v
 
 
+def test_what_is_true_where_a_key_is_hidden_is_turned() -> None:
+    x, pad = torch.randn(2, 5, 8), torch.tensor([[False] * 4 + [True]] * 2)
+    module = around(_hides, nn.Linear(8, 24))
+    found = from_torch(module, x, pad)
+    assert "Equal: 0" in found.text
+    assert agrees(module, found, x, pad)
+
+
+def _at_a_time(self: Any, x: Tensor, pad: Tensor) -> Tensor:
+    scores, v = _scores(self, x)
+    later = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).triu(1)
+    return scores.masked_fill(pad.unsqueeze(1) & later, float("-inf")).softmax(-1) @ v
+
+
 @pytest.mark.parametrize(
     ("forward", "inputs", "told"),
     [
         (_looks, (), "`mean` over the batch mixes examples"),
-        (_hides, (torch.zeros(2, 5, dtype=torch.bool),), "a spec's mask is true where a key takes part"),
+        (_at_a_time, (torch.zeros(2, 5, dtype=torch.bool),), "a spec's mask is true where a key takes part"),
     ],
 )
 def test_masks_that_no_spec_says_are_refused(forward: Any, inputs: tuple[Tensor, ...], told: str) -> None:
@@ -235,7 +296,7 @@ def test_weights_that_something_else_reads_are_refused_with_the_place() -> None:
         from_torch(around(_reads_weights, nn.Linear(8, 24)), torch.randn(2, 5, 8), torch.ones(2, 5, dtype=torch.bool))
 
 
-def _gives_weights(self: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+def _gives_weights(self: Any, x: Tensor) -> Any:
     scores, v = _scores(self, x)
     later = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).triu(1)
     weights = scores.masked_fill(later, float("-inf")).softmax(-1)

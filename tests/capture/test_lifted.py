@@ -212,3 +212,97 @@ def test_slices_are_chosen_by_their_numbers() -> None:
     assert "Split: {sizes: [3, 2], dim: 2}" in found.text
     assert "- Roll: {shifts: [-1, -1], dims: [1, 2]}" in found.text
     assert equal(module, found, (3, 4))
+
+
+class RepeatedMask(nn.Module):
+    """Attention in windows, with biases that are learned, and a mask that is repeated for each example before the
+    windows are merged with the batch, as Swin of Hugging Face has it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turn = nn.Linear(8, 24)
+        self.bias = nn.Parameter(torch.randn(2, 3, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, length, _ = x.shape
+        windows = length // 3
+        q, k, v = self.turn(x).view(n * windows, 3, 3, 2, 4).permute(2, 0, 3, 1, 4)
+        mask = torch.zeros(windows, 3, 3)
+        mask[-1, 1:, 0] = -100.0
+        mask = mask[None, :, None].expand(n, -1, -1, -1, -1).reshape(-1, 1, 3, 3)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=self.bias[None] + mask)
+        return y.transpose(1, 2).reshape(n, length, 8)
+
+
+def test_a_mask_of_windows_may_be_repeated_for_each_example() -> None:
+    module = RepeatedMask()
+    found = imported(module, (12, 8))
+    assert equal(module, found, (12, 8))
+
+
+class Pairs(nn.Module):
+    """What is said of each pair of places, by the one and by the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.other = nn.Linear(4, 3), nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (self.one(x)[:, :, None] + self.other(x)[:, None]) - self.one(x)[:, None, :, :1]
+
+
+def test_sums_of_which_both_sides_are_repeated_are_written() -> None:
+    module = Pairs()
+    assert equal(module, imported(module, (5, 4)), (5, 4))
+
+
+class LooksUp(nn.Module):
+    """Biases for pairs of places, which its module puts in order, as data2vec has them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.randn(9, 2))
+
+    def forward(self) -> Tensor:
+        places = torch.arange(3)
+        table = torch.cat([self.table[:5] * 2, self.table[5:]])
+        return table[(places[:, None] - places + 2).view(-1)].view(3, 3, -1).permute(2, 0, 1).contiguous().unsqueeze(0)
+
+
+class AddsBiases(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.bias, self.turn = LooksUp(), nn.Linear(8, 24)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.scaled_dot_product_attention(*heads(self.turn(x), 2), attn_mask=self.bias())
+        return y.transpose(1, 2).flatten(2)
+
+
+def test_a_module_that_moves_what_it_computes_of_parameters_gives_that() -> None:
+    module = AddsBiases()
+    assert equal(module, imported(module, (3, 8)), (3, 8))
+
+
+class Places(nn.Embedding):
+    """Positions of a table that does not train, looked up by a function, as RoFormer has them."""
+
+    def forward(self, input: Tensor) -> Tensor:  # as torch calls it
+        return super().forward(torch.arange(input.shape[1]))
+
+
+class TurnsByTable(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.places = Places(9, 8)
+        self.places.weight.requires_grad_(False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        sin, cos = self.places(x)[None, :, :].chunk(2, dim=-1)
+        sin, cos = (torch.stack([each, each], dim=-1).flatten(2) for each in (sin, cos))
+        return x * cos + torch.stack([-x[..., 1::2], x[..., ::2]], dim=-1).reshape_as(x) * sin
+
+
+def test_rows_of_a_table_that_are_looked_up_once_for_all_examples_are_cut_and_joined() -> None:
+    module = TurnsByTable()
+    assert equal(module, imported(module, (5, 8)), (5, 8))

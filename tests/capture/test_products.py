@@ -149,7 +149,7 @@ class Slopes(nn.Module):
         q, k, v = self.turn(x).view(n, length, 3, 2, 4).permute(2, 0, 3, 1, 4).reshape(3, n * 2, length, 4)
         places = torch.ones(n, 1, length).cumsum(-1) - 1
         slopes = (torch.tensor([0.5, 0.25])[:, None] * places).reshape(n * 2, 1, length)
-        scores = slopes.baddbmm(q, k.transpose(1, 2), beta=1.0, alpha=0.5).view(n, 2, length, length)
+        scores = slopes.baddbmm(batch1=q, batch2=k.transpose(1, 2), beta=1.0, alpha=0.5).view(n, 2, length, length)
         weights = scores.softmax(-1).view(n * 2, length, length)
         return torch.bmm(weights, v).view(n, 2, length, 4).transpose(1, 2).flatten(2)
 

@@ -13,7 +13,7 @@ import netspec
 from netspec.capture.graph import NotCaptured
 from netspec.capture.importing import FromTorch, from_torch
 from tests.capture.modules import around
-from tests.capture.test_from_torch import refusal
+from tests.capture.test_from_torch import imported, refusal
 
 
 class Translator(nn.Module):
@@ -160,10 +160,19 @@ def _hides_by_its_numbers(self: Any, x: Tensor) -> Tensor:
     return self.a(x, x, x, key_padding_mask=x[:, :, 0] > 0)[0]
 
 
-def test_a_mask_that_is_computed_is_refused() -> None:
-    told = refusal(around(_hides_by_its_numbers, nn.MultiheadAttention(16, 2, batch_first=True)), (5, 16))
+def test_a_mask_that_is_compared_with_a_number_is_one_of_the_spec() -> None:
+    found = imported(around(_hides_by_its_numbers, nn.MultiheadAttention(16, 2, batch_first=True)), (9, 16))
+    assert "Greater: 0" in found.text
+
+
+def _hides_by_another(self: Any, x: Tensor) -> Tensor:
+    return self.a(x, x, x, key_padding_mask=x[:, :, 0] > x[:, :, 1])[0]
+
+
+def test_a_mask_of_two_tensors_is_refused() -> None:
+    told = refusal(around(_hides_by_another, nn.MultiheadAttention(16, 2, batch_first=True)), (5, 16))
     assert "test_transformers.py" in told
-    assert "`gt` has no form in a spec" in told
+    assert "`gt` of two tensors has no form in a spec" in told
 
 
 def test_a_batch_in_another_place_is_told() -> None:
@@ -195,6 +204,7 @@ def test_the_opposite_of_an_input_is_a_mask_of_what_takes_part(causal: bool, fir
     assert f"SelfAttention: {{num_heads: 2, {'is_causal: true, ' if causal else ''}mask: real}}" in found.text
 
 
-def test_the_opposite_of_a_mask_is_told_where_a_layer_has_no_word_for_it() -> None:
-    with pytest.raises(NotCaptured, match="give the module the mask as torch's layers take it"):
-        from_torch(_OfReal(causal=False, other=True), torch.randn(2, 5, 16), torch.ones(2, 5, dtype=torch.bool))
+def test_the_opposite_of_a_mask_is_computed_where_a_layer_has_no_word_for_it() -> None:
+    real = torch.ones(2, 5, dtype=torch.bool)
+    found = from_torch(_OfReal(causal=False, other=True), torch.randn(2, 5, 16), real)
+    assert "Equal: 0" in found.text

@@ -4,10 +4,10 @@
 
 A crash ends it with a traceback, and a network that was imported wrongly gives status 1.
 
-With transformers 5.24, 10 of 38 are refused. Outside of what a spec says, since numbers of an input decide: positions
-counted from words that are no padding (roberta, xlm_roberta, mpnet), the place of the last word (clip_text), a warning
-about padding (megatron_bert, deberta). Not followed yet: masks of windows that are repeated for each example (swin),
-`baddbmm` (bloom), masks in front of an attention (gpt_neo), pads along a sequence (mobilebert).
+With transformers 5.24, these are refused. Outside of what a spec says: the place of a word that numbers choose
+(clip_text), lengths that are read (xlm), random masks (vit_mae, and dinov3_vit while it trains). Not followed yet: GELU
+written with `erf` (esm), Fourier transforms (fnet), `multi_head_attention_forward` with a mask (wavlm), parameters of
+several layers in one tensor (yolos), positions in front of the batch (xlnet), a maximum over the batch (nystromformer).
 """
 
 from __future__ import annotations

@@ -54,14 +54,15 @@ def test_every_example_holds_on_real_tensors_in_train_and_eval_mode(name: str, e
     layer = made(name, **example.arguments)
     others = {key: (TensorType(shape, example.others_dtype),) for key, shape in example.others.items()}
     y, *_ = layer.results(TensorType(example.input, example.dtype), others)
-    assert y == (example.output, example.dtype)
+    dtype = example.gives_dtype or example.dtype
+    assert y == (example.output, dtype)
     module = module_of(layer, *example.input)
     for mode in (True, False):
         result = first(
             module.train(mode)(batch(example.input, example.dtype), *further(example.others, example.others_dtype))
         )
         assert result.shape == (1 if layer.source else 2, *example.output)
-        assert str(result.dtype) == f"torch.{example.dtype}"
+        assert str(result.dtype) == f"torch.{dtype}"
 
 
 @pytest.mark.parametrize(("name", "example"), EXAMPLES)

@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any, Final
 
-from netspec.capture.functions.masks import added, left_out, numbers_of
-from netspec.capture.functions.repeats import tiled
+import torch
+
+from netspec.capture.functions.comparing import as_numbers
+from netspec.capture.functions.masks import added
 from netspec.capture.graph import Traced, TracedCall
-from netspec.capture.items import made
+from netspec.capture.items import PlacedItem, made
 from netspec.capture.lowering.forms import FIXED, Form, NoForm
 from netspec.capture.lowering.lifted import form_of
 from netspec.capture.lowering.lowering import Handler, Lowering
 from netspec.capture.modules.binding import bound
+from netspec.capture.numbers.tables import told
 from netspec.capture.running.precision import in_full
 
 
@@ -34,9 +37,10 @@ def combined(lowering: Lowering, call: TracedCall, op: str, left: Any, right: An
     """Two tensors, or a tensor and a number, element by element."""
     if op == "+" and added(lowering, call, left, right):
         return
+    left, right = (_in_kind(lowering, call, value, call.results[0].dtype, op) for value in (left, right))
     result = call.results[0]
     varying = [value for value in (left, right) if isinstance(value, Traced) and value.varies]
-    of = lowering.anywhere(varying[0])[1] if varying else form_of(lowering, result)
+    of = lowering.anywhere(varying[0])[1] if varying else _fixed_form(lowering, left, right, result)
     a, b = _operand(lowering, left, result, of), _operand(lowering, right, result, of)
     forms = {form for _, form in (a, b) if form is not None}
     if len(forms) > 1:
@@ -46,16 +50,13 @@ def combined(lowering: Lowering, call: TracedCall, op: str, left: Any, right: An
     if op in ("*", "/") and len(values) == 2 and _both_repeat(left, right, result, form):
         _outer_product(lowering, call, op, values, form)
         return
-    if op in ("+", "-") and len(values) == 2 and _both_repeat(left, right, result, form):
-        whole, other = (left, right) if left.varies else (right, left)
-        for dim, (own, size) in enumerate(zip(whole.shape, result.shape, strict=True)):
-            whole = whole if own == size else tiled(lowering, whole, dim, size)
-        combined(lowering, call, op, *((whole, other) if left.varies else (other, whole)))
-        return
+    if len(values) == 2 and _both_repeat(left, right, result, form):
+        values[0] = _repeated(lowering, values[0], _of_one(left, result, form), _of_one(result, result, form))
+        a = values[0], form
     if op in ("+", "*") and len(values) == 2 and values[0] is not values[1]:
         lowering.add(call, {"+": "add", "*": "mul"}[op], None, branches=tuple(values), form=form)
         return
-    if op == "*" and len(values) == 1:
+    if op == "*" and len(values) == 1 and values[0].dtype == "float32":
         number = b[0] if isinstance(a[0], Traced) else a[0]
         if number == 1 and result not in lowering.lifted:
             lowering.is_same(result, values[0])
@@ -69,6 +70,21 @@ def combined(lowering: Lowering, call: TracedCall, op: str, left: Any, right: An
     lowering.add(call, "use", None, terms=(a[0], op, b[0]), form=form)
 
 
+def _fixed_form(lowering: Lowering, left: Any, right: Any, result: Traced) -> Form:
+    """Where the batch of a result is that no input decides; that of an operand, if it is merged with another axis."""
+    forms = (form_of(lowering, value) for value in (left, right) if isinstance(value, Traced))
+    return next((form for form in forms if form.inner), form_of(lowering, result))
+
+
+def _in_kind(lowering: Lowering, call: TracedCall, value: Any, dtype: str, op: str) -> Any:
+    """An operand of a sum, product or the like as numbers of the kind that it gives."""
+    if not isinstance(value, Traced) or value.dtype == dtype == "float32":
+        return value
+    if dtype == "bool" or (dtype == "int64" and op not in ("+", "-", "*")):
+        raise NoForm(f"it computes with {value.dtype}")
+    return as_numbers(lowering, call, value, dtype)
+
+
 def _both_repeat(left: Traced, right: Traced, result: Traced, form: Form) -> bool:
     """Whether each of two tensors is repeated along an axis of the other's, that of the batch apart."""
     whole = prod(_of_one(result, result, form))
@@ -77,7 +93,22 @@ def _both_repeat(left: Traced, right: Traced, result: Traced, form: Form) -> boo
 
 def _of_one(value: Traced, result: Traced, form: Form) -> tuple[int, ...]:
     """The shape of a tensor for one example, with as many axes as the result has."""
-    return form.shape((*(1 for _ in result.shape[len(value.shape) :]), *value.shape), 1)[1:]
+    shape = (*(1 for _ in result.shape[len(value.shape) :]), *value.shape)
+    if form.inner and shape[form.at] == 1 != result.shape[form.at]:
+        form = form._replace(inner=tuple(1 for _ in form.inner))
+    return form.shape(shape, 1)[1:]
+
+
+def _repeated(lowering: Lowering, value: Traced, own: Sequence[int], whole: Sequence[int]) -> Traced:
+    """A value that is repeated along the axes of 1 in which another is longer."""
+    for axis, (size, times) in enumerate(zip(own, whole, strict=True), start=1):
+        if size != times:
+            longer = made((*value.shape[:axis], times, *value.shape[axis + 1 :]), value)
+            arguments = {"dim": axis, "index": told(torch.zeros(times, dtype=torch.int64))}
+            lowering.items.append(PlacedItem("IndexSelect", value, (longer,), arguments))
+            lowering.forms[longer] = Form()
+            value = longer
+    return value
 
 
 def _outer_product(lowering: Lowering, call: TracedCall, op: str, values: Sequence[Traced], form: Form) -> None:
@@ -106,12 +137,6 @@ def _operand(lowering: Lowering, value: Any, result: Traced, of: Form) -> tuple[
     if not isinstance(value, Traced):
         return value, None
     value = lowering.expanded.get(value, value)
-    numbers = numbers_of(lowering, value) if value.dtype == "int64" else None
-    if numbers is not None:  # whole numbers of a program's own: `arange(8)`
-        left_out(lowering, value)
-        value = Traced("numbers", value.shape, "float32", tensor=numbers.float())
-    if value.dtype != "float32":
-        raise NoForm(f"it computes with {value.dtype}")
     if not value.varies:
         number = number_of(lowering, value)
         if number is not None:

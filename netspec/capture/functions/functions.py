@@ -6,6 +6,8 @@ from typing import Any, Final, cast
 
 from netspec.capture.functions import folds, moves, padding, placing, products, reductions, variances, weighted
 from netspec.capture.functions.arithmetic import HANDLERS as ARITHMETIC
+from netspec.capture.functions.comparing import HANDLERS as COMPARISONS
+from netspec.capture.functions.comparing import retyped
 from netspec.capture.functions.masks import HANDLERS as MASKS
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.lowering.forms import NoForm
@@ -230,7 +232,8 @@ def _same(lowering: Lowering, call: TracedCall) -> None:
     source = next(call.reads())
     result = call.results[0]
     if result.dtype != source.dtype:
-        raise NoForm(f"it turns {source.dtype} into {result.dtype}")
+        retyped(lowering, call, source)
+        return
     if result.shape != source.shape:
         raise NoForm("it repeats values along an axis")
     lowering.is_same(result, source)
@@ -280,7 +283,10 @@ HANDLERS: Final[dict[str, Handler]] = {
     "clip": _clamp,
     "roll": _roll,
     **MASKS,
+    **COMPARISONS,
     "attended": _attended,
     **dict.fromkeys(RANDOM, _draws),
-    **dict.fromkeys(("contiguous", "clone", "to", "type_as", "float", "identity", "alias", "cpu"), _same),
+    **dict.fromkeys(
+        ("contiguous", "clone", "to", "type_as", "float", "int", "long", "identity", "alias", "cpu"), _same
+    ),
 }

@@ -14,7 +14,7 @@ import torch
 
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import PlacedItem
-from netspec.capture.lowering.forms import NoForm
+from netspec.capture.lowering.forms import Form, NoForm
 from netspec.capture.lowering.lowering import Handler, Lowering
 from netspec.capture.modules.binding import bound
 from netspec.capture.numbers.tables import told
@@ -24,8 +24,7 @@ LOW: Final = -1e4
 
 
 _OTHER: Final = (
-    "a spec's mask is true where a key takes part, and is one value: this one is true where a key is hidden, or is "
-    "made of several inputs"
+    "a spec's mask is true where a key takes part: this one is true where a key is hidden by an input or by numbers"
 )
 
 
@@ -70,29 +69,15 @@ def truth_of(lowering: Lowering, value: Any) -> Truth:
         left_out(lowering, value)
         return Truth(numbers.bool())
     if value.dtype != "bool":
-        raise NoForm(_ADVICE.format(value.dtype))
+        raise NoForm(
+            f"a mask is made of {value.dtype} values, of which none says what is true: compare them, as `x != 0`"
+        )
     return Truth(None, (value,))
 
 
-_ADVICE: Final = (
-    "a mask is made of {} values of an input, which no spec compares: give the module the mask itself as an input of "
-    "truth values, `--input 16,bool`"
-)
-
-
-def _compared(number: float, *, equal: bool) -> Handler:
-    """A comparison with 0 or with another number."""
-
-    def handle(lowering: Lowering, call: TracedCall) -> None:
-        given = bound(call, "input other")
-        one, other = given["input"], given.get("other", number)
-        if not isinstance(one, Traced) or isinstance(other, Traced) or other not in (0, 1):
-            raise NoForm(f"`{call.name}` has no form in a spec, which compares no values")
-        if one not in lowering.truths and one.dtype != "bool":
-            raise NoForm(_ADVICE.format(one.dtype))
-        _note(lowering, call, truth_of(lowering, one), is_turned=(other == 0) is equal)
-
-    return handle
+def compared_truth(lowering: Lowering, call: TracedCall, one: Traced, other: float, *, equal: bool) -> None:
+    """A comparison of truth values with 0 or 1."""
+    _note(lowering, call, truth_of(lowering, one), is_turned=(other == 0) is equal)
 
 
 def _note(lowering: Lowering, call: TracedCall, truth: Truth, *, is_turned: bool) -> None:
@@ -103,16 +88,33 @@ def _turned(lowering: Lowering, call: TracedCall) -> None:
     _note(lowering, call, truth_of(lowering, call.args[0]), is_turned=True)
 
 
-def _both(lowering: Lowering, call: TracedCall) -> None:
-    """`padding & causal`."""
-    given = bound(call, "input other")
-    one, other = truth_of(lowering, given["input"]), truth_of(lowering, given["other"])
-    if one.is_opposite or other.is_opposite:
-        raise NoForm("masks of which one is the opposite are joined, which has no form in a spec")
-    numbers = one.numbers if other.numbers is None else other.numbers
-    if one.numbers is not None and other.numbers is not None:
-        numbers = one.numbers & other.numbers
-    lowering.truths[call.results[0]] = Truth(numbers, tuple(dict.fromkeys((*one.values, *other.values))))
+def _joined(*, both: bool) -> Handler:
+    """`padding & causal`, and `hidden | later`, which is true unless neither is."""
+
+    def handle(lowering: Lowering, call: TracedCall) -> None:
+        given = bound(call, "input other")
+        one, other = (
+            _straight(lowering, call, truth_of(lowering, given[name]), is_turned=not both)
+            for name in ("input", "other")
+        )
+        numbers = one.numbers if other.numbers is None else other.numbers
+        if one.numbers is not None and other.numbers is not None:
+            numbers = one.numbers & other.numbers
+        values = tuple(dict.fromkeys((*one.values, *other.values)))
+        lowering.truths[call.results[0]] = Truth(numbers, values, is_opposite=not both)
+
+    return handle
+
+
+def _straight(lowering: Lowering, call: TracedCall, truth: Truth, *, is_turned: bool) -> Truth:
+    """Truth values, or the opposite, as those of which all say so."""
+    truth = truth._replace(is_opposite=truth.is_opposite is not is_turned)
+    if not truth.is_opposite:
+        return truth
+    if truth.values:
+        return Truth(None, (true_value(lowering, call, truth),))
+    assert truth.numbers is not None
+    return Truth(~truth.numbers)
 
 
 def moved(lowering: Lowering, call: TracedCall) -> bool:
@@ -135,6 +137,45 @@ def _aligned(lowering: Lowering, value: Traced) -> Traced:
     if base is not None and value.shape[-len(base.shape[1:]) :] == base.shape[1:]:
         return base
     return lowering.ready(value)
+
+
+def true_value(lowering: Lowering, call: TracedCall, truth: Truth) -> Traced:
+    """The value of a spec that says what several values say together, or the opposite of it.
+
+    Raises:
+        NoForm: numbers say something, too.
+    """
+    if truth.numbers is not None or not truth.values:
+        raise NoForm("a mask of numbers beside one of an input, or of many numbers, has no form in a spec")
+    values = [_aligned(lowering, value) for value in truth.values]
+    rank = max(len(value.shape) for value in values)
+    found = values[0]
+    if len(values) > 1:
+        several = [_of_rank(lowering, value, rank) for value in values]
+        shape = tuple(map(max, zip(*(value.shape for value in several), strict=True)))
+        found = _made(lowering, call, PlacedItem("mul", None, branches=tuple(several)), shape)
+    if truth.is_opposite:
+        found = _made(lowering, call, PlacedItem("Equal", found, arguments={"other": 0}), found.shape)
+    return found
+
+
+def _made(lowering: Lowering, call: TracedCall, item: PlacedItem, shape: tuple[int, ...]) -> Traced:
+    """The truth values that an item gives, which is written."""
+    value = Traced("made", shape, "bool", varies=True)
+    item.gives, item.place = (value,), call.place
+    lowering.items.append(item)
+    lowering.forms[value] = Form()
+    return value
+
+
+def _of_rank(lowering: Lowering, value: Traced, rank: int) -> Traced:
+    """A mask with axes of 1 in front of its own, so that it has as many as another."""
+    if len(value.shape) == rank:
+        return value
+    shape = (value.shape[0], *(1 for _ in range(rank - len(value.shape))), *value.shape[1:])
+    longer = Traced("made", shape, "bool", varies=True)
+    lowering.move(value, longer, lambda layout: layout.reshaped(shape))
+    return lowering.ready(longer)
 
 
 class MaskOptions(NamedTuple):
@@ -181,7 +222,7 @@ def _window_of(shown: torch.Tensor) -> int | None:
     return window if window and torch.equal(shown, near) else None
 
 
-def shown_by(lowering: Lowering, mask: Traced, scores: Sequence[int]) -> MaskOptions:
+def shown_by(lowering: Lowering, call: TracedCall, mask: Traced, scores: Sequence[int]) -> MaskOptions:
     """What `attend` says of a mask of truth values, in which True takes part.
 
     Raises:
@@ -189,13 +230,24 @@ def shown_by(lowering: Lowering, mask: Traced, scores: Sequence[int]) -> MaskOpt
     """
     truth = truth_of(lowering, mask)
     numbers = ~truth.numbers if truth.is_opposite and truth.numbers is not None and not truth.values else truth.numbers
-    if (truth.is_opposite and truth.values) or len(truth.values) > 1:
-        raise NoForm(_OTHER)
-    value = _aligned(lowering, truth.values[0]) if truth.values else None
+    value = _said(lowering, call, truth, scores[-1])
     found = mask_options(numbers, value, scores)
     if found is None:
         raise NoForm("a mask of numbers beside one of an input, or of many numbers, has no form in a spec")
     return found
+
+
+def _said(lowering: Lowering, call: TracedCall, truth: Truth, keys: int) -> Traced | None:
+    """What values say of who takes part, beside numbers; None if there are no values.
+
+    Raises:
+        NoForm: it is the opposite of what numbers and values say together, or says something of queries alone.
+    """
+    if keys > 1 and any(value.shape[-1:] == (1,) for value in truth.values):
+        raise NoForm("a mask of queries alone, which hides all keys of some, has no form in a spec")
+    if truth.values and truth.is_opposite and truth.numbers is not None:
+        raise NoForm(_OTHER)
+    return true_value(lowering, call, truth._replace(numbers=None)) if truth.values else None
 
 
 def low(value: Any) -> bool:
@@ -210,8 +262,6 @@ def masked(lowering: Lowering, call: TracedCall, scores: Any, hidden: Truth) -> 
     shown = hidden._replace(is_opposite=not hidden.is_opposite)
     if shown.is_opposite and shown.numbers is not None and not shown.values:
         shown = Truth(~shown.numbers)
-    if shown.is_opposite or len(shown.values) > 1:
-        raise NoForm(_OTHER)
     value, form = lowering.anywhere(scores)
     if not shown.values and shown.numbers is not None and bool(shown.numbers.all()):
         lowering.is_same(call.results[0], value)
@@ -219,7 +269,7 @@ def masked(lowering: Lowering, call: TracedCall, scores: Any, hidden: Truth) -> 
         return
     more: dict[str, Any] = {"numbers": shown.numbers}
     if shown.values:
-        more["mask"] = _aligned(lowering, shown.values[0])
+        more["mask"] = _said(lowering, call, shown, scores.shape[-1])
     lowering.add(call, "masked", value, form=form, options=more)
 
 
@@ -312,11 +362,9 @@ def added(lowering: Lowering, call: TracedCall, left: Any, right: Any) -> bool:
 
 
 HANDLERS: Final[dict[str, Handler]] = {
-    **dict.fromkeys(("eq", "equal"), _compared(0, equal=True)),
-    **dict.fromkeys(("ne", "not_equal"), _compared(0, equal=False)),
     **dict.fromkeys(("logical_not", "invert", "bitwise_not"), _turned),
-    **dict.fromkeys(("and", "logical_and", "bitwise_and"), _both),
-    "bool": _compared(0, equal=False),
+    **dict.fromkeys(("and", "logical_and", "bitwise_and"), _joined(both=True)),
+    **dict.fromkeys(("or", "logical_or", "bitwise_or"), _joined(both=False)),
     "where": _where,
     "masked_fill": masked_fill,
 }

@@ -14,7 +14,7 @@ from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import PlacedItem, made
 from netspec.capture.lowering.forms import AxisMoves, NoForm
 from netspec.capture.lowering.lifted import is_lifted, lift, repeat
-from netspec.capture.lowering.lookups import numbers_of
+from netspec.capture.lowering.lookups import numbers_of, only_reshapes
 from netspec.capture.lowering.lowering import Handler, Lowering
 from netspec.capture.modules.binding import bound, several
 from netspec.capture.numbers.tables import Windows, told, told_pairs, windows_of
@@ -86,6 +86,8 @@ def _choose(lowering: Lowering, call: TracedCall) -> None:
     """`x[:, 0]`, `x[..., None]`, `x[:, :, 2:4]`."""
     if 0 in call.results[0].shape:
         return  # nothing of the value, of which a program may put nothing behind it again
+    if only_reshapes(call) and moved(lowering, call):
+        return
     index = cast("tuple[Any, ...]", call.args[1] if isinstance(call.args[1], tuple) else (call.args[1],))
     value = _source(lowering, call)
     rank = len(value.shape)

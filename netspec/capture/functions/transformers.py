@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 import torch
 from torch import nn
 
-from netspec.capture.functions.masks import left_out, numbers_of, truth_of
+from netspec.capture.functions.masks import Truth, left_out, numbers_of, true_value, truth_of
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.lowering.forms import Form, NoForm
 from netspec.capture.lowering.lowering import LayerHandler, Lowering
@@ -64,10 +64,11 @@ def padding_of(lowering: Lowering, value: Any) -> Padding:
     return Padding(shown=found) if truth.is_opposite else Padding(hidden=found)
 
 
-_TURNED: Final = (
-    "the layer is given the opposite of a mask, which no spec computes: give the module the mask as torch's layers "
-    "take it, true where a key takes no part"
-)
+def _hidden_by(lowering: Lowering, call: TracedCall, padding: Padding) -> Traced | None:
+    """What says which keys take no part, as torch's layers take it."""
+    if padding.shown is None:
+        return padding.hidden
+    return true_value(lowering, call, Truth(None, (padding.shown,), is_opposite=True))
 
 
 def sequence(lowering: Lowering, value: Any, *, batch_first: bool) -> Traced:
@@ -128,9 +129,8 @@ def _attention(lowering: Lowering, call: TracedCall, layer: Layer, more: dict[st
         shown = {} if padding.shown is None else {"mask": (padding.shown,)}
         lowering.add(call, "SelfAttention", query, found, reads=shown, form=form, **more)
         return
-    if padding.shown is not None:
-        raise NoForm(_TURNED)
-    reads = {"key": key, "value": value, "key_padding_mask": padding.hidden, "attn_mask": mask}
+    hidden_keys = _hidden_by(lowering, call, padding)
+    reads = {"key": key, "value": value, "key_padding_mask": hidden_keys, "attn_mask": mask}
     if causal:
         hidden = torch.ones(given["attn_mask"].shape, dtype=torch.bool).triu(1)
         reads["attn_mask"] = lowering.constant(
@@ -162,11 +162,9 @@ def _transformer(lowering: Lowering, call: TracedCall, layer: Layer, more: dict[
         if value is not None:
             reads[mask] = (value,)
     for padding in ("src_key_padding_mask", "tgt_key_padding_mask", "memory_key_padding_mask"):
-        found = padding_of(lowering, given.get(padding))
-        if found.shown is not None:
-            raise NoForm(_TURNED)
-        if found.hidden is not None:
-            reads[padding] = (found.hidden,)
+        hidden = _hidden_by(lowering, call, padding_of(lowering, given.get(padding)))
+        if hidden is not None:
+            reads[padding] = (hidden,)
     layer = _with_flags(layer, [flag for flag, is_given in causal.items() if is_given])
     lowering.add(call, name, takes, layers.written(layer), reads=reads, form=Form(0 if first else 1), **more)
 

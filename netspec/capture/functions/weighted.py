@@ -206,7 +206,8 @@ def _embedding(lowering: Lowering, call: TracedCall) -> None:
     arguments = {"num_embeddings": weight.shape[0], "embedding_dim": weight.shape[1]}
     if given["padding_idx"] not in (None, -1):
         arguments["padding_idx"] = given["padding_idx"]
-    lowering.layered(call, "Embedding", lowering.taken(given["input"]), arguments, keys=_keys(weight=weight))
+    value, form = lowering.anywhere(given["input"])
+    lowering.layered(call, "Embedding", value, arguments, form=form, keys=_keys(weight=weight))
 
 
 def _attention(lowering: Lowering, call: TracedCall) -> None:
@@ -220,7 +221,7 @@ def _attention(lowering: Lowering, call: TracedCall) -> None:
     query, key, value = (lowering.taken(given[name]) for name in ("query", "key", "value"))
     options: dict[str, Any] = {}
     if mask is not None:
-        shown = shown_by(lowering, mask, (*query.shape[:-1], key.shape[-2]))
+        shown = shown_by(lowering, call, mask, (*query.shape[:-1], key.shape[-2]))
         options |= shown.options
         for buffer in shown.buffers:
             lowering.items.append(buffer)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from netspec.capture.graph import Region, Traced, TracedCall
-from netspec.capture.items import PlacedItem
+from netspec.capture.items import PlacedItem, leaves_of
 from netspec.capture.lowering.lookups import only_reshapes
 from netspec.capture.numbers.sinusoids import sinusoids
 from netspec.capture.numbers.tables import told
@@ -141,8 +141,10 @@ class Homes:
 
 
 def settle(lowering: Lowering, items: list[PlacedItem]) -> None:
-    """Let nested lists give what parameters and numbers in them have become."""
+    """Let nested lists give what parameters and numbers in them have become, if that is made in them."""
     for item in items:
         if item.body is not None:
-            item.gives = tuple(lowering.flowing(value) or value for value in item.gives)
+            inside = {value for leaf in leaves_of(item.body) for value in leaf.gives}
+            found = [(value, lowering.flowing(value)) for value in item.gives]
+            item.gives = tuple(new if new and (value.varies or new in inside) else value for value, new in found)
             settle(lowering, item.body)

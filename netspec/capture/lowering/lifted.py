@@ -7,12 +7,14 @@ value: a table of biases that was looked up, `(L, S, heads)`, becomes `(heads, L
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
 from netspec.capture.graph import Traced
 from netspec.capture.items import PlacedItem, made
 from netspec.capture.lowering.constants import is_repeated
 from netspec.capture.lowering.forms import FIXED, Axis, AxisMoves, Form, NoForm, Unmovable
+from netspec.capture.lowering.lookups import only_reshapes
 from netspec.capture.patterns.patterns import ItemGraph
 
 if TYPE_CHECKING:
@@ -46,8 +48,8 @@ def lift(lowering: Lowering, values: Iterable[Traced]) -> None:
 
 def _layout(shape: tuple[int, ...], form: Form) -> AxisMoves:
     """The axes of a tensor that no input decides, which may be repeated for each example."""
-    if form.plain and shape[0] != 1:
-        return AxisMoves.of(shape, form, shape[0])
+    if form.at == 0 and shape[0] != prod(form.inner):
+        return AxisMoves.of(shape, form, shape[0] // prod(form.inner))
     return AxisMoves.fixed(shape, form)
 
 
@@ -60,13 +62,33 @@ def is_lifted(lowering: Lowering, value: Traced) -> bool:
 
 
 def form_of(lowering: Lowering, value: Traced) -> Form:
-    """Where the batch of what no input decides is: in a first axis of 1, or of all examples with the same numbers."""
+    """Where the batch of what no input decides is: in a first axis of 1, or of all examples with the same numbers, and
+    perhaps merged with another axis."""
+    parts = _parts_of_each(lowering, value)
+    if parts is not None:
+        return Form(0, (parts,))
     if value.shape[:1] != (lowering.batch,):
         return Form() if value.shape[:1] == (1,) else FIXED
     lifted, (_, seen) = lowering.lifted.get(value), lowering.constants.get(value, (value, value.shape))
     if (lifted is not None and lifted.is_repeated) or (len(seen) == len(value.shape) and seen[0] == 1):
         return Form()
     return Form() if value.kind == "numbers" and is_repeated(value.tensor) else FIXED
+
+
+def _parts_of_each(lowering: Lowering, value: Traced) -> int | None:
+    """How many parts an example has in the first axis of what a program repeats for each: masks of windows; None where
+    it is not repeated, or has one part."""
+    lifted = lowering.lifted.get(value)
+    if lifted is not None:
+        first = lifted.layout.right[0] if lifted.is_repeated and lifted.layout.right else []
+        return prod(axis.size for axis in first[1:]) if len(first) > 1 and first[0].is_batch else None
+    count, call = lowering.batch, value.maker
+    while call is not None and only_reshapes(call):
+        call = call.args[0].maker
+    is_repeat = call is not None and call.name in ("expand", "expand_as") and call.args[0].shape[0] == 1
+    if not is_repeat or not value.shape or value.shape[0] % count or value.shape[0] == count or count == 1:
+        return None
+    return value.shape[0] // count if value.kind == "numbers" and is_repeated(value.tensor, count) else None
 
 
 def unread_dropped(lowering: Lowering, items: list[PlacedItem], outputs: Sequence[Traced]) -> None:
@@ -110,6 +132,16 @@ def repeat(lowering: Lowering, value: Traced, result: Traced) -> None:
     else:
         layout = AxisMoves(before.left, [*([] for _ in own[len(value.shape) :]), *before.right]).copied()
     lowering.lifted[result] = Lifted(base, layout)
+
+
+def give_lifted(lowering: Lowering, value: Traced) -> None:
+    """Move the axes of such a value that a region gives in the region, where what it is made of is."""
+    found = lowering.lifted.get(value)
+    if found is None or value not in lowering.read or not any(found.base in item.gives for item in lowering.items):
+        return
+    result = lifted_value(lowering, value, value.shape if value.shape[:1] == (1,) else (1, *value.shape))
+    if result is not None and result is not found.base:
+        lowering.computed.append(result)
 
 
 def lifted_value(lowering: Lowering, value: Traced, shape: Sequence[int]) -> Traced | None:

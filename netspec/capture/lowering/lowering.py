@@ -15,7 +15,7 @@ from netspec.capture.lowering.buffers import MANY, BufferPart, of_buffers, saved
 from netspec.capture.lowering.composed import composed, kinds_of, of_parameters
 from netspec.capture.lowering.constants import Homes, is_repeated, item_of, noted
 from netspec.capture.lowering.forms import AxisMoves, Form, NoForm, Unmovable
-from netspec.capture.lowering.lifted import Lifted, form_of, lift, lifted_value, move_lifted
+from netspec.capture.lowering.lifted import Lifted, form_of, give_lifted, lift, lifted_value, move_lifted
 from netspec.capture.lowering.lookups import ChosenPlaces, followed
 from netspec.capture.lowering.positions import position_free
 from netspec.capture.lowering.slices import called, layer_of_slices, norm_of_places
@@ -116,6 +116,7 @@ class Lowering:
                     self.forms.setdefault(value, Form())
         for value in region.outputs:
             self.ready(value)
+            give_lifted(self, value)
         items, self.items = self.items, before
         return items
 

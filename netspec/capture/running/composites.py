@@ -121,6 +121,10 @@ def _addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha:
     return _addbmm(input, mat1, mat2, beta, alpha)
 
 
+def _baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    return _addbmm(input, batch1, batch2, beta, alpha)
+
+
 def _bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     names = "bcdefgh"[: input1.ndim - 1]
     product = torch.einsum(f"{names}i,kij,{names}j->{names}k", input1, weight, input2)
@@ -140,7 +144,7 @@ _COMPOSITES: Final[dict[str, Callable[..., Tensor]]] = {
     "pairwise_distance": _pairwise_distance,
     "cdist": _cdist,
     "addmm": _addmm,
-    "baddbmm": _addmm,
+    "baddbmm": _baddbmm,
     "bilinear": _bilinear,
     "outer": _outer,
     "ger": _outer,

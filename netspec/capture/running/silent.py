@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import torch
+from torch import Tensor
+
+from netspec.capture.graph import TracedCall
 
 SILENT: Final = frozenset(
     """
@@ -27,6 +30,21 @@ INDEXED: Final = frozenset((torch.Tensor.__getitem__, torch.Tensor.__setitem__))
 _VIEWS: Final = frozenset(
     getattr(torch.Tensor, name).__get__ for name in ("T", "mT", "H", "mH", "data", "real")
 )  # properties that are tensors
+
+
+def is_of_the_first(call: TracedCall, args: Sequence[Any]) -> bool:
+    """Whether what a call gives depends on the first of its tensors alone: so do whole numbers that are chosen of equal
+    ones, wherever they are looked for."""
+    if call.name in OF_THE_FIRST:
+        return True
+    source = args[0] if call.name in _CHOOSES and args else None
+    if not isinstance(source, Tensor) or source.is_floating_point() or not source.numel():
+        return False
+    return bool((source == source.flatten()[0]).all())
+
+
+_CHOOSES: Final = frozenset(("gather", "index_select", "take", "take_along_dim"))
+"""Functions that choose numbers of the first tensor by those of another."""
 
 
 def says_no_values(function: Callable[..., Any]) -> bool:

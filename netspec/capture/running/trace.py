@@ -32,11 +32,12 @@ from netspec.capture.running.composites import composite_of
 from netspec.capture.running.given import TAKES_TENSORS
 from netspec.capture.running.modes import as_it_was, modes_of, set_mode
 from netspec.capture.running.own import attends, joined
-from netspec.capture.running.silent import INDEXED, OF_THE_FIRST, OF_THE_SHAPE, says_no_values
+from netspec.capture.running.silent import INDEXED, OF_THE_SHAPE, is_of_the_first, says_no_values
 from netspec.capture.running.users import is_users, passing, users_own
 from netspec.language.names import not_an_output
 
-_DTYPES: Final = {torch.int64: "int64", torch.bool: "bool"}
+_DTYPES: Final = {torch.int64: "int64", torch.int32: "int64", torch.bool: "bool"}
+"""Of a spec; it has whole numbers of one kind."""
 
 
 @passing
@@ -220,7 +221,7 @@ class _Recorder(TorchFunctionMode):
             self._record(TracedCall(func, None, "", given[0], given[1], _place()), args[0])
             return result
         if _tensors_in(result):
-            self._record(TracedCall(func, None, "", given[0], given[1], _place()), result)
+            self._record(TracedCall(func, None, "", given[0], given[1], _place()), result, args)
         elif any(value.varies for value in values_in(given)) and _has_numbers(result):
             return self._read(name, result)
         return cast("object", result)
@@ -236,9 +237,9 @@ class _Recorder(TorchFunctionMode):
         self.trace.read.append(NumbersRead(refused, result if isinstance(result, bool) else None))
         return result
 
-    def _record(self, call: TracedCall, result: Any) -> None:
+    def _record(self, call: TracedCall, result: Any, given: Sequence[Any] = ()) -> None:
         read = list(call.reads())
-        counted = [] if call.name in OF_THE_SHAPE else read[:1] if call.name in OF_THE_FIRST else read
+        counted = [] if call.name in OF_THE_SHAPE else read[:1] if is_of_the_first(call, given) else read
         varies = any(value.varies for value in counted)
 
         def told(tree: Any) -> Any:

@@ -18,6 +18,7 @@ _FILES: Final = {
     "netspec.torch.moves": "moves.py",
     "netspec.torch.units": "units.py",
     "netspec.torch.attention": "attention.py",
+    "netspec.torch.comparing": "comparing.py",
     "netspec.torch.recurrent": "recurrent.py",
 }
 

@@ -123,3 +123,12 @@ def _list(value: Any) -> list[Any]:
 )
 def test_truth_values_around_a_diagonal_are_a_comparison(text: str) -> None:
     assert told(torch.tensor(_list(parse(text).evaluate({})))) == text
+
+
+def test_pairs_with_a_one_for_their_distance_are_a_comparison() -> None:
+    text = "[[[1 if d == 4 + k - i else 0 for d in range(9)] for k in range(5)] for i in range(5)]"
+    assert told(torch.tensor(parse(text).evaluate({}), dtype=torch.float32)) == text
+
+
+def test_more_numbers_than_an_expression_makes_have_no_text() -> None:
+    assert told(torch.linspace(0, 1, 120_001)) is None

@@ -118,8 +118,16 @@ def places(numbers: Tensor) -> Iterator[Rule]:
         return
     for term in _shares(count, wide[[0, -1]]):
         found = Rule(term, count)
-        if torch.allclose(torch.tensor(floats(found.listed()), dtype=torch.float64), wide, rtol=1e-5, atol=1e-5):
+        if _is_close(found, wide):
             yield found
+
+
+def _is_close(found: Rule, wide: Tensor) -> bool:
+    try:
+        numbers = floats(found.listed())
+    except ExpressionError:  # these are more numbers than an expression may make
+        return False
+    return torch.allclose(torch.tensor(numbers, dtype=torch.float64), wide, rtol=1e-5, atol=1e-5)
 
 
 def _logarithms(numbers: Tensor) -> Iterator[Rule]:

@@ -55,7 +55,7 @@ def expression(table: Tensor) -> str | None:
     if bool((table == table[:1]).all()):
         inner = expression(table[0])
         return None if inner is None else _times(inner, table.shape[0])
-    for text in chain(_of_two(table), _of_rows(table), _flat_grid(table), _grid(table), _runs(table)):
+    for text in chain(_of_two(table), _of_rows(table), _chosen(table), _flat_grid(table), _grid(table), _runs(table)):
         if says(text, table):
             return text
     return band(table)
@@ -101,6 +101,17 @@ def _of_rows(table: Tensor) -> Iterator[str]:
         for size in reversed(table.shape[1:]):
             inner = _times(inner, size)
         yield f"[{inner} for y in {text}]"
+
+
+def _chosen(table: Tensor) -> Iterator[str]:
+    """Pairs of places, each with a 1 for the distance between them and 0 for all others."""
+    if table.dim() != 3 or not torch.equal(table.sum(-1), torch.ones(table.shape[:2]).to(table.dtype)):
+        return
+    term = _distance(table.argmax(-1), "i", "k")
+    if term is not None:
+        rows, columns, kinds = table.shape
+        inner = f"[1 if d == {term} else 0 for d in range({kinds})]"
+        yield f"[[{inner} for k in range({columns})] for i in range({rows})]"
 
 
 def _runs(table: Tensor) -> Iterator[str]:

@@ -41,6 +41,7 @@ class _Threshold(nn.Module):
 def test_a_threshold_of_each_channel_is_the_extreme_of_both(way: str) -> None:
     module = _Threshold(way)
     found = imported(module, (3, 8, 8))
+    assert "on 3 x 40 x 40" in found.proven, "no size of the picture stands in the spec"
     assert equal(module, found, (3, 8, 8))
 
 
@@ -71,8 +72,7 @@ class _Between(nn.Module):
 def test_a_clamp_between_two_tensors_is_one_behind_the_other() -> None:
     module = _Between()
     found = imported(module, (4,))
-    assert "Max: " in found.text
-    assert "Min: " in found.text
+    assert found.text.count("ReLU") == 2
     assert equal(module, found, (4,))
 
 

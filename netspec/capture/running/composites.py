@@ -74,17 +74,31 @@ def _first(input: Tensor, other: Tensor) -> Tensor:
 
 
 def _maximum(input: Tensor, other: Tensor) -> Tensor:
-    return _both(input, other).amax(-1)
+    whole, part = _wider(input, other)
+    return _both(input, other).amax(-1) if part is None else whole + (part - whole).relu()
 
 
 def _minimum(input: Tensor, other: Tensor) -> Tensor:
-    return _both(input, other).amin(-1)
+    whole, part = _wider(input, other)
+    return _both(input, other).amin(-1) if part is None else whole - (whole - part).relu()
+
+
+def _wider(one: Tensor, other: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Of two tensors that which has the shape of both together, and the other if arithmetic repeats it: a sum says so
+    for every size, where behind each other both would have to have all their numbers."""
+    whole, part = (one, other) if one.numel() >= other.numel() else (other, one)
+    return whole, part if part.shape != whole.shape and _shape_of(one, other) == whole.shape else None
+
+
+def _shape_of(*given: Tensor) -> tuple[int, ...]:
+    """The shape of what is computed of tensors number by number."""
+    return cast("tuple[int, ...]", torch.broadcast_shapes(*(x.shape for x in given)))  # pyright: ignore[reportUnknownMemberType]  # torch's
 
 
 def _both(*given: Tensor) -> Tensor:
     """Tensors behind each other, each with all its numbers: along its first axis, the batch, it is expanded, along
     others repeated."""
-    shape = cast("tuple[int, ...]", torch.broadcast_shapes(*(x.shape for x in given)))  # pyright: ignore[reportUnknownMemberType]  # torch's
+    shape = _shape_of(*given)
     return torch.stack([_repeated(x, shape) for x in given], -1)
 
 

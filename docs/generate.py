@@ -4,6 +4,7 @@
   classes, the table of codes and the commands themselves.
 - The table of combinators in `docs/language.md` comes from their classes, the list of pages in `docs/index.md` from
   the site's navigation.
+- The table of libraries in `docs/importing.md` comes from `tests/imports/outcomes/`.
 - In every document, a block that begins with ```` ```console ```` and `$ netspec …` shows what that command prints; it
   is run again and its output replaced. A block marked ```` ```console recorded ```` was run once, where the text says.
 - `docs/tutorial.ipynb` is the tutorial as a notebook.
@@ -29,6 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from docs.gallery import GALLERY, stale_pictures, write_pictures  # noqa: E402  # the checkout is on the path now
+from docs.imported import imported_table  # noqa: E402
 from docs.notebook import NOTEBOOK, notebook  # noqa: E402
 from docs.site.navigation import listed  # noqa: E402
 from docs.study import pictures, tables  # noqa: E402
@@ -45,6 +47,7 @@ from netspec.recipe.reference import recipe_page  # noqa: E402
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 _COMBINATORS = re.compile(r"(?<=from netspec/combinators. -->\n\n)(?:\|.*\n)+")
+_IMPORTED = re.compile(r"(?<=from tests/imports/outcomes. -->\n\n)(?:\|.*\n)*")
 _PAGES = re.compile(r"(?<=from docs/site/navigation.py. -->\n\n).*", re.DOTALL)
 _BLOCK = re.compile(r"^```console\n(\$ netspec [^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -207,6 +210,7 @@ def refreshed(text: str) -> str:
     """The text of a document with each command's output, the table of combinators and the list of pages replaced by
     current ones."""
     text = _COMBINATORS.sub(lambda m: combinator_table(), text)
+    text = _IMPORTED.sub(lambda m: imported_table(), text)
     text = _PAGES.sub(lambda m: listed(), text)
     return _BLOCK.sub(lambda m: f"```console\n{m[1]}\n{printed(m[1][2:])}```", text)
 

@@ -63,7 +63,7 @@ def _kept(file: Path | None) -> dict[str, str]:
     """What became of the networks that a file has."""
     if file is None or not file.exists():
         return {}
-    lines = file.read_text(encoding="utf-8").splitlines()
+    lines = [line for line in file.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
     return {name: rest.partition(",")[0] for name, _, rest in (line.partition(": ") for line in lines)}
 
 

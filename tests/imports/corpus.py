@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -165,7 +166,7 @@ def imported(corpus: Corpus, name: str) -> Outcome:
             example = _example(module, sizes[-1:], corpus.frames)
             found = from_torch(module, example, name=name)
     except NotCaptured as error:
-        first = str(error).splitlines()
+        first = re.sub(r"\S*/site-packages/", "", str(error)).splitlines()
         return Outcome("refused", " ".join(line.strip() for line in first[:3])[:300])
     except Exception:
         return Outcome("crashed", traceback.format_exc(limit=-2).replace("\n", " ")[-300:])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from importlib.util import find_spec
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple, TypeVar
 
 import torch
@@ -78,10 +78,16 @@ def with_layers(
 
 
 def _load(name: str, text: str) -> None:
-    """Let a plugin be imported that is no file yet."""
-    module = ModuleType(name)
-    sys.modules[name] = module
-    exec(compile(text, f"{name}.py", "exec"), module.__dict__)  # what was written here
+    """Let a plugin be imported whose file does not stand where it will."""
+    with TemporaryDirectory() as place:
+        file = Path(place) / f"{name.rpartition('.')[2]}.py"
+        file.write_text(text, encoding="utf-8")
+        found = spec_from_file_location(name, file)
+        assert found is not None
+        assert found.loader is not None
+        module = module_from_spec(found)
+        sys.modules[name] = module
+        found.loader.exec_module(module)
 
 
 # ---- which modules

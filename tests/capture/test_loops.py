@@ -334,3 +334,24 @@ def test_a_loop_in_a_block_has_another_name_than_its_parameters() -> None:
     assert "stage(drop):" in found.text
     assert "for: drop_2 in [0.25, 0.3, 0.4, 0.6]" in found.text
     assert equal(module, found, (6,))
+
+
+class _OfTokens(nn.Module):
+    """A convolution on tokens that stand in rows, as many as there are in its stage."""
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.side = side
+        self.conv, self.norm = nn.Conv2d(6, 6, 3, padding=1), nn.LayerNorm(6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps = x.transpose(1, 2).reshape(len(x), 6, self.side, self.side)
+        return self.norm(self.conv(maps).flatten(2).transpose(1, 2)) + x
+
+
+def test_sizes_of_a_pattern_are_parameters_of_a_block() -> None:
+    module = nn.Sequential(_OfTokens(8), nn.Flatten(), nn.Unflatten(1, (16, 24)), nn.Linear(24, 6), _OfTokens(4))
+    found = imported(module, (64, 6))
+    assert "of_tokens(size):" in found.text
+    assert "sizes: {h: size}" in found.text or "sizes: {a: size}" in found.text, found.text
+    assert equal(module, found, (64, 6))

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from netspec.capture.modules.offered import is_known, layer_class
-from netspec.capture.shaping.blocks import SHORT, UNITS
 from netspec.capture.shaping.folding import Entry
+from netspec.capture.shaping.places import SHORT, UNITS
 from netspec.capture.shaping.slots import NAME, NUMBER, name_at
 
 _LIST: Final = re.compile(r"- \x00(\d+)")

@@ -6,19 +6,16 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from netspec.capture.graph import Traced
 from netspec.capture.items import BRANCH, PlacedItem, all_of
-from netspec.capture.modules.offered import is_known, layer_class
 from netspec.capture.shaping.formulas import Columns, formulas
 from netspec.capture.shaping.parts import differ_in_count, parts_by_class
+from netspec.capture.shaping.places import MISSING, TERM, UNIT, UNITS, Where, default_of, flag_name, plain_name, put
 from netspec.capture.written import ExpressionText
 from netspec.emit.naming import FreeNames
 from netspec.language.reserved import RESERVED, reserved
-
-Where = tuple[PlacedItem, str, int | None]
-"""A number in a block: its item, the argument, and its place in a list of them."""
 
 
 class _Other(Exception):
@@ -49,13 +46,6 @@ class BlockFound:
     def given(self) -> list[str]:
         """The names of its values and parameters."""
         return [*(f"v{i}" if i else "v" for i in range(len(self.values))), *self.parameters]
-
-
-class _Missing:
-    """No value: the item of the number is not there."""
-
-
-MISSING: Final = _Missing()
 
 
 def with_blocks(*members: list[PlacedItem]) -> list[BlockFound]:
@@ -146,11 +136,11 @@ class _Matching:
         block, count, gone = self.block, len(self.block.occurrences), self._gone()
         for where, value in self.numbers.items():
             if where not in block.numbers:  # the others have the default, or not the item
-                block.numbers[where] = [MISSING if where[0] in there else _default(where) for there in block.gone]
+                block.numbers[where] = [MISSING if where[0] in there else default_of(where) for there in block.gone]
             block.numbers[where].append(value)
         for where, values in block.numbers.items():
             if len(values) == count:
-                values.append(MISSING if where[0] in gone else _default(where))
+                values.append(MISSING if where[0] in gone else default_of(where))
         block.gone.append(gone)
         for item in self.missing:
             block.there.setdefault(item, [True] * count)
@@ -214,7 +204,7 @@ class _Matching:
             self._same(a, b)
         for at, (a, b) in enumerate(zip(mine.terms, theirs.terms, strict=True)):
             if isinstance(a, (int, float)) and isinstance(b, (int, float)):
-                self._number((mine, _TERM, at), a, b)
+                self._number((mine, TERM, at), a, b)
             elif isinstance(a, Traced) is not isinstance(b, Traced) or (isinstance(a, str) and a != b):
                 raise _Other
         plain = ({k: v for k, v in item.options.items() if not isinstance(v, Traced)} for item in (mine, theirs))
@@ -231,7 +221,7 @@ class _Matching:
         elif mine.body is not None:
             self._lists(mine.body, theirs.body or [])
         else:
-            if _unit(mine) == _UNIT:
+            if _unit(mine) == UNIT:
                 self.numbers[mine, "act", None] = theirs.word
             self._arguments(mine, theirs)
         for a, b in zip(mine.gives, theirs.gives, strict=True):
@@ -251,10 +241,14 @@ class _Matching:
 
     def _arguments(self, mine: PlacedItem, theirs: PlacedItem) -> None:
         for name in dict.fromkeys((*mine.arguments, *theirs.arguments)):
-            a = mine.arguments.get(name, _default((mine, name, None)))
-            b = theirs.arguments.get(name, _default((mine, name, None)))
+            a = mine.arguments.get(name, default_of((mine, name, None)))
+            b = theirs.arguments.get(name, default_of((mine, name, None)))
             if isinstance(a, list) and isinstance(b, list) and len(cast("list[Any]", a)) == len(cast("list[Any]", b)):
                 for at, (x, y) in enumerate(zip(cast("list[Any]", a), cast("list[Any]", b), strict=True)):
+                    self._number((mine, name, at), x, y)
+            elif isinstance(a, dict) and isinstance(b, dict) and list(cast("Any", a)) == list(cast("Any", b)):
+                pairs = zip(cast("dict[str, Any]", a).values(), cast("dict[str, Any]", b).values(), strict=True)
+                for at, (x, y) in enumerate(pairs):
                     self._number((mine, name, at), x, y)
             else:
                 self._number((mine, name, None), a, b)
@@ -269,27 +263,9 @@ class _Matching:
         self.numbers[where] = theirs
 
 
-_TERM: Final = "(term)"
-"""The name of a number in arithmetic of values."""
-
-_UNIT: Final = "(activation)"
-UNITS: Final = frozenset(
-    ("ReLU", "ReLU6", "SiLU", "GELU", "Mish", "Sigmoid", "Tanh", "Hardswish", "Hardsigmoid", "SELU", "Softsign")
-)
-
-
 def _unit(item: PlacedItem) -> str:
     """The word of an item; one for all activations without arguments, which may be a parameter."""
-    return _UNIT if item.word in UNITS and not item.arguments else item.word
-
-
-def _default(where: Where) -> Any:
-    """The default of an argument of a layer."""
-    item, name, at = where
-    if not is_known(item.word) or at is not None:
-        return MISSING
-    found = layer_class(item.word).model_fields.get(name)
-    return MISSING if found is None or found.is_required() else found.default
+    return UNIT if item.word in UNITS and not item.arguments else item.word
 
 
 # ---- parameters
@@ -301,22 +277,22 @@ def _parametrised(block: BlockFound) -> None:
     columns = Columns(
         places,
         {where: [_channels(where[0], env) for env in block.environments] for where in places},
-        {where: _plain_name(where[1], where[0], where[2]) for where in places},
+        {where: plain_name(where[1], where[0], where[2]) for where in places},
         {where: where[0] for where in places},
-        {item: _flag_name(item) for item in block.there},
+        {item: flag_name(item) for item in block.there},
         MISSING,
     )
     channels = {item: [_channels(item, env) for env in block.environments] for item in block.there}
     solved = formulas(columns, block.there, channels)
     for where, text in solved.texts.items():
-        _put(where, ExpressionText(text))
+        put(where, ExpressionText(text))
     for where, values in block.numbers.items():  # what is equal wherever its item is there may be a parameter's
         item, name, at = where
-        given = solved.parameters.get(_plain_name(name, item, at))
+        given = solved.parameters.get(plain_name(name, item, at))
         if where in places or given is None or MISSING not in values or name not in item.arguments:
             continue
         if all(a is MISSING or (type(a) is type(b) and a == b) for a, b in zip(values, given, strict=True)):
-            _put(where, ExpressionText(_plain_name(name, item, at)))
+            put(where, ExpressionText(plain_name(name, item, at)))
     for item, text in solved.conditions.items():
         item.when = text
     block.parameters = list(solved.parameters)
@@ -329,38 +305,9 @@ def _parametrised(block: BlockFound) -> None:
         ]
 
 
-def _flag_name(item: PlacedItem) -> str:
-    """What a parameter is called that says whether an item is there."""
-    if item.word in UNITS:
-        return "act"
-    if item.word == "add":
-        return "skip"
-    return f"has_{item.name or re.sub(r'(?<=[a-z0-9])(?=[A-Z])', '_', item.word).lower()}"
-
-
 def _varies(values: Sequence[Any]) -> bool:
     known = [value for value in values if value is not MISSING]
     return any(value != known[0] for value in known)
-
-
-def _put(where: Where, text: ExpressionText) -> None:
-    item, name, at = where
-    if name == _TERM and at is not None:
-        item.terms = (*item.terms[:at], text, *item.terms[at + 1 :])
-        return
-    if name == "act":
-        item.template = f"${text}"
-        return
-    if name == "":
-        assert item.call is not None
-        assert at is not None
-        item.call[at] = text
-    elif at is None:
-        item.arguments[name] = text
-    else:
-        numbers = list(item.arguments[name])
-        numbers[at] = text
-        item.arguments[name] = numbers
 
 
 def _channels(item: PlacedItem, env: dict[Traced, Traced]) -> tuple[int, int] | None:
@@ -369,23 +316,3 @@ def _channels(item: PlacedItem, env: dict[Traced, Traced]) -> tuple[int, int] | 
         return None
     shape = env[item.takes].shape
     return (shape[1], shape[-1]) if len(shape) > 1 else None
-
-
-SHORT: Final = {
-    "out_channels": "out", "out_features": "out", "kernel_size": "kernel", "num_heads": "heads", "shape": "size",
-    "normalized_shape": "size", "unflattened_size": "size", "p": "drop", "": "n",
-}  # fmt: skip
-
-
-_TERMS: Final[dict[Any, str]] = {"+": "shift", "-": "shift", "*": "factor", "/": "divisor", "**": "exponent"}
-"""What a number is called behind a sign."""
-
-
-def _plain_name(name: str, item: PlacedItem, at: int | None) -> str:
-    """What a parameter is called that gives this argument."""
-    if name == "" and at is not None and at < len(item.given):
-        name = item.given[at]
-    if name == _TERM and at is not None:
-        name = _TERMS.get(item.terms[at - 1], "term") if at else "term"
-    short = SHORT.get(name, name)
-    return short if reserved(short) is None else f"{short}_{item.word.lower()}"

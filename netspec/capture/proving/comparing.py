@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from netspec.capture.graph import NotCaptured
 from netspec.capture.proving.proof import EqualityProof, Unproven
+from netspec.capture.proving.unusual import hiding, with_numbers
 from netspec.capture.running.runs import all_resized, resized
 
 _LARGE: Final = 128
@@ -64,7 +66,7 @@ def compared(made: Callable[[], EqualityProof], example: Sequence[Tensor]) -> Co
     alone = _alone(proof, small)
     batches = "2 and 7" if alone else "1, 2 and 7"
     told = ("on batches of 2 and 3", f"at {_told(sizes)} on batches of {batches}")
-    return Compared(worst, told, (alone,) if alone else (), proof)
+    return Compared(worst, told, ((alone,) if alone else ()) + tuple(_hidden(proof, example)), proof)
 
 
 def _at_one_size(proof: EqualityProof, example: Sequence[Tensor]) -> Compared:
@@ -82,6 +84,7 @@ def _at_one_size(proof: EqualityProof, example: Sequence[Tensor]) -> Compared:
     notes = [alone] if alone else []
     found = _other_size(proof, example)
     (proven if found.startswith("on") else notes).append(found)
+    notes += _hidden(proof, example)
     return Compared(worst, tuple(proven), tuple(notes), proof)
 
 
@@ -103,16 +106,31 @@ def _run_of(
 ) -> float:
     """The largest difference in one run; what differs is told with it."""
     try:
-        return proof.check(all_resized(example, batch), training=training, has_gradients=has_gradients)
+        return proof.check(_given(proof, example, batch), training=training, has_gradients=has_gradients)
     except Unproven as error:
         mode = "training" if training else "eval"
         raise Unproven(f"on a batch of {batch} in {mode} mode {error}") from None
 
 
+def _given(proof: EqualityProof, example: Sequence[Tensor], batch: int) -> list[Tensor]:
+    return with_numbers(all_resized(example, batch), proof.compared)
+
+
+def _hidden(proof: EqualityProof, example: Sequence[Tensor]) -> list[str]:
+    """Where a mask hides all that there is, the module may give other numbers than the spec: that is told."""
+    for told, given in hiding(_given(proof, example, 3), proof.compared):
+        with suppress(NotCaptured):  # the module does not run so: the spec says nothing else
+            try:
+                proof.check(given, training=False, has_gradients=False)
+            except Unproven as error:
+                return [f"{told}, the module and the spec differ, in which a query that sees no key gets 0: {error}"]
+    return []
+
+
 def _alone(proof: EqualityProof, example: Sequence[Tensor]) -> str:
     """What becomes of one example alone: why the module is another network; nothing where it is the same."""
     try:
-        proof.check(all_resized(example, 1), training=False)
+        proof.check(_given(proof, example, 1), training=False)
     except (Unproven, NotCaptured) as error:
         return f"on a batch of 1 the module does something else: {error}"
     return ""

@@ -13,6 +13,7 @@ from netspec.capture.items import PlacedItem
 from netspec.capture.lowering.forms import Form
 from netspec.capture.modules.layers import dropped_share
 from netspec.capture.proving.unused import unkept
+from netspec.capture.proving.unusual import compared_numbers
 from netspec.capture.running.copying import copied
 from netspec.capture.running.modes import set_mode
 from netspec.capture.running.precision import in_64_bits
@@ -115,6 +116,8 @@ class EqualityProof:
         self.theirs = copied(module).double()
         _draw_alike(self.theirs)
         self.ours = build(net, check_memory=False).double()
+        self.compared = compared_numbers(net)
+        """What random numbers hardly ever are, and inputs have to be, too."""
         self.unkept = unkept(self.theirs, keys.values(), left_out)
         self.trained_by_spec, self.trained_by_module = self._trained()
         """The keys in the module of the parameters that the spec alone trains, and those that the module alone does."""

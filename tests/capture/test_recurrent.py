@@ -193,3 +193,24 @@ def test_the_first_states_of_a_cell_may_be_learned() -> None:
 def test_a_cell_is_a_module_by_itself(module: nn.Module) -> None:
     found = imported(module, (4,))
     assert f"name: {type(module).__name__.lower()}" in found.text.splitlines()[5]
+
+
+class _Listed(nn.Module):
+    """A cell of a list, and a layer of it, in a loop over steps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList([nn.GRUCell(4, 4), nn.Linear(4, 4)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = None
+        for t in range(x.shape[1]):
+            h = self.parts[1](self.parts[0](x[:, t], h))
+        return h  # pyright: ignore[reportReturnType]  # there are steps
+
+
+def test_parts_of_a_list_that_run_again_have_one_name() -> None:
+    module = _Listed()
+    found = imported(module, (4, 4))
+    assert "shared: parts_0" in found.text
+    assert equal(module, found, (4, 4))

@@ -79,6 +79,8 @@ def written_call(config: Config) -> TorchCall:
     if config.layer in ("RNN", "LSTM", "GRU"):
         module = "netspec.torch.recurrent"
         arguments["batch_first"] = True
+    if config.layer == "LSTMCell":
+        return TorchCall("StatefulLSTMCell", arguments, "netspec.torch.recurrent")
     if config.layer.startswith("MaxPool") and arguments.get("return_indices") is True:
         arguments["return_indices"] = False  # a chain, which asks for one result, gets one
     if config.layer == "TransformerEncoderLayer":

@@ -30,6 +30,9 @@ def ranks_of(name: str) -> tuple[int, ...] | range:
         "TransformerEncoderLayer": (2,),
         "TransformerEncoder": (2,),
         "EmbeddingBag": (1,),
+        "RNNCell": (1,),
+        "LSTMCell": (1,),
+        "GRUCell": (1,),
         "Upsample": (2, 3, 4),
     }
     if name in special:

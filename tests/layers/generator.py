@@ -65,7 +65,7 @@ def _rank(name: str, rng: Random) -> int:
         return 3
     if name in ("PixelShuffle", "PixelUnshuffle"):
         return rng.choice([3, 3, 3, 4])
-    if name == "EmbeddingBag":
+    if name in ("EmbeddingBag", "RNNCell", "LSTMCell", "GRUCell"):
         return 1
     if name == "Upsample":
         return rng.choice([2, 3, 4])

@@ -53,6 +53,8 @@ def judge(call: TorchCall, shape: tuple[int, ...], dtype: str, indices: int = 2)
         return Verdict(None, reason=f"{type(error).__name__}: {error}")
     if shapes[0] != shapes[1]:
         return Verdict(None, reason=f"gives {shapes[0]} in training and {shapes[1]} else")
+    if isinstance(result, tuple) and call.module != "torch.nn":  # ours give their states, too
+        result = result[0]
     if not isinstance(result, torch.Tensor):
         return Verdict(None, reason=f"returns a {type(result).__name__}")
     return Verdict(module, tuple(result.shape), str(result.dtype).removeprefix("torch."))

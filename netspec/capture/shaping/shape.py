@@ -32,6 +32,7 @@ def share(items: list[PlacedItem]) -> list[str]:
     """Mark the modules that run more than once, and name those that a spec cannot say: they run in several bodies."""
     counts: Counter[tuple[str, ...]] = Counter()
     homes: dict[tuple[str, ...], set[int]] = {}
+    names: dict[tuple[str, ...], str] = {}
     trouble: list[str] = []
 
     def visit(body: list[PlacedItem], home: int) -> None:
@@ -46,7 +47,8 @@ def share(items: list[PlacedItem]) -> list[str]:
         for item in body:
             if counts[identity(item)] > 1 and has_keys(item) and not item.is_inline and item.word != BRANCH:
                 item.shared = True
-                item.name = item.name or _identifier(item.path.rpartition(".")[2])
+                own = item.name or _identifier(item.path.rpartition(".")[2])
+                item.name = names.setdefault(identity(item), own)  # each time by the name of the first
                 if len(homes[identity(item)]) > 1:
                     trouble.append(item.path)
             if item.body is not None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import netspec
+from netspec.capture.graph import NotCaptured
 from netspec.capture.proving.comparing import compared
 from netspec.capture.proving.proof import EqualityProof, Unproven
 from netspec.capture.proving.unusual import ComparedNumbers, with_numbers
@@ -96,3 +97,35 @@ def test_a_mask_that_hides_all_is_told() -> None:
     found = netspec.from_torch(_Attention(), torch.randn(2, 5, 4), torch.zeros(2, 5, dtype=torch.bool))
     told = "where input 2 of an example is true throughout, the module and the spec differ"
     assert any(told in note for note in found.notes), found.notes
+
+
+class _MeanOfWords(nn.Module):
+    """The mean of the words that are no padding, as students write it."""
+
+    def __init__(self, way: str) -> None:
+        super().__init__()
+        self.words = nn.Embedding(9, 4)
+        self.way = way
+
+    def forward(self, ids: Tensor) -> Tensor:
+        match self.way:
+            case "not":
+                keep = (~(ids == 0)).unsqueeze(-1).float()
+                return (self.words(ids) * keep).sum(1) / keep.sum(1).clamp(min=1)
+            case "counted":
+                keep = ids > 0
+                return (self.words(ids) * keep.unsqueeze(-1)).sum(1) / keep.sum(1, keepdim=True).clamp(min=1)
+            case _:
+                return self.words(ids.clamp(min=2)).mean(1)
+
+
+@pytest.mark.parametrize("way", ["not", "counted"])
+def test_the_mean_of_words_without_padding(way: str) -> None:
+    module = _MeanOfWords(way)
+    found = netspec.from_torch(module, torch.randint(0, 9, (2, 5)))
+    assert found.keeps_keys
+
+
+def test_a_layer_that_takes_no_whole_numbers_is_told_with_its_line() -> None:
+    with pytest.raises(NotCaptured, match=r"test_unusual\.py:\d+: `Clamp` computes with float32 values"):
+        netspec.from_torch(_MeanOfWords("clamped"), torch.randint(0, 9, (2, 5)))

@@ -123,10 +123,13 @@ def moved(lowering: Lowering, call: TracedCall) -> bool:
     if source is None or source not in lowering.truths:
         return False
     shape, before = call.results[0].shape, source.shape
-    if lowering.truths[source].numbers is not None or [n for n in shape if n != 1] != [n for n in before if n != 1]:
-        raise NoForm("a mask is moved after it was computed")
-    if shape[-1:] != before[-1:]:
-        raise NoForm("a mask of queries alone has no form in a spec")
+    is_longer = [n for n in shape if n != 1] == [n for n in before if n != 1] and shape[-1:] == before[-1:]
+    if lowering.truths[source].numbers is not None:
+        if not is_longer:
+            raise NoForm("a mask is moved after it was computed")
+    elif not is_longer:  # it is no mask of keys any more, but values as others are
+        lowering.is_same(source, true_value(lowering, call, lowering.truths.pop(source)))
+        return False
     lowering.truths[call.results[0]] = lowering.truths[source]
     return True
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import Any, Final, cast
 
+from netspec.capture.functions.comparing import as_numbers
 from netspec.capture.graph import TracedCall
 from netspec.capture.items import made
 from netspec.capture.lowering.forms import NoForm
@@ -32,6 +33,9 @@ def _reduced(lowering: Lowering, call: TracedCall, name: str, given: dict[str, A
         given: `input`, `dim` and `keepdim`, as torch's functions take them.
         arguments: what the layer is given beside these.
     """
+    if given["input"].dtype != "float32":  # truth values, or whole numbers, are counted
+        given = given | {"input": as_numbers(lowering, call, given["input"], "float32")}
+        call.results[0].dtype = "float32"
     value, form = lowering.anywhere(given["input"])
     rank = len(given["input"].shape)
     dims = list(range(rank)) if given["dim"] is None else _dims(given["dim"])

@@ -275,6 +275,9 @@ class Lowering:
         layer = layers.made(name, arguments)
         if layer is None:
             raise NoForm(f"`{name}` does not take {arguments}")
+        refused = layers.refused_kind(layer, takes.shape[1:], takes.dtype)
+        if refused is not None:
+            raise NoForm(refused)
         return self.add(call, name, takes, layers.written(layer), **more)
 
     def is_same(self, value: Traced, as_one: Traced) -> None:

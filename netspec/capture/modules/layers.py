@@ -17,9 +17,10 @@ from netspec.capture.modules.transformer_arguments import one_layer, stack, whol
 from netspec.capture.modules.units import known_unit
 from netspec.capture.numbers.tables import told
 from netspec.capture.running.own import original
+from netspec.dims import Unmet
 from netspec.emit.yaml import written_arguments
 from netspec.layers import MODULE_OF
-from netspec.layers.base import NAMESPACES, Layer
+from netspec.layers.base import NAMESPACES, Layer, TensorType
 
 _OTHERWISE: Final = frozenset(
     {"__getstate__", "__init__", "__repr__", "extra_repr", "reset_parameters", "_reset_parameters", "__new__"}
@@ -345,3 +346,14 @@ def unit_of(module: nn.Module) -> Layer | None:
     """The activation that a module of somebody's own computes."""
     found = known_unit(module)
     return None if found is None else made(*found)
+
+
+def refused_kind(layer: Layer, shape: tuple[int, ...], dtype: str) -> str | None:
+    """Why a layer does not take whole numbers, or truth values; None if it does, or is given floats."""
+    if dtype not in ("int64", "bool"):
+        return None
+    try:
+        layer.output(TensorType(shape, dtype))
+    except Unmet as unmet:
+        return unmet.problem.message.replace("{given}", f"it is given {dtype}")
+    return None

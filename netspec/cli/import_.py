@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from netspec.capture.running.sources import ModuleSource, module_source, names_in, told_names
-from netspec.cli.common import plugin_option
+from netspec.cli.common import once, plugin_option
 from netspec.cli.files import (
     WEIGHTS,
     check_ordinary,
@@ -40,13 +40,13 @@ if TYPE_CHECKING:
     help="Of a module, a text or an ONNX file: one example's sizes, `3,224,224`, or `16,int64`; once for each input.",
 )  # fmt: skip
 @click.option(
-    "--variants", metavar="FACTORIES",
+    "--variants", metavar="FACTORIES", multiple=True,
     help="Of a program: several of its factories as variants of one spec, `resnet18,resnet34` or `Net(2),wide=Net(4)`.",
 )  # fmt: skip
 @click.option("--flat", is_flag=True, help="Of a module, an ONNX file or a .pt2: say everything once.")
 @plugin_option
 @click.option(
-    "--write-plugin", "lacking", metavar="FILE", type=Path,
+    "--write-plugin", "lacking", metavar="FILE", type=Path, multiple=True, callback=once,
     help="Of a module: write the layers that it needs and a spec lacks, `my_layers.py`, for `--plugin my_layers`.",
 )  # fmt: skip
 @click.option("--unverified", is_flag=True, help="Of the same: write what one run in eval mode did, without the proof.")
@@ -55,7 +55,7 @@ def command(
     output: str | None,
     force: bool,
     inputs: tuple[str, ...],
-    variants: str | None,
+    variants: tuple[str, ...],
     flat: bool,
     lacking: Path | None,
     unverified: bool,
@@ -102,10 +102,13 @@ def command(
     options = ImportOptions(inputs, is_flat=flat, is_verified=not unverified, plugin=lacking)
     if lacking is not None and (program is None or not program.rest):
         raise UsageError(_NO_MODULE.format(source))
-    if variants is not None:
+    if variants:
         if lacking is not None:
-            raise UsageError(f"`--write-plugin` is for one module: write the layers of one of {variants} first")
-        _from_variants(_program_of(program, source, is_flat=flat), variants, options, target, force=force)
+            raise UsageError(
+                f"`--write-plugin` is for one module: `netspec import {quote(source)} --write-plugin "
+                f"{quote(str(lacking))}` first, then `--variants` with the `--plugin` that this writes"
+            )
+        _from_variants(_program_of(program, source, is_flat=flat), ",".join(variants), options, target, force=force)
         return
     if path.suffix.lower() in GRAPHS:
         import_graph(path, options, target, name, force=force)

@@ -99,7 +99,8 @@ def module_files(spec: Path | None, plugin: Path | None, *, force: bool) -> Modu
             raise UsageError(f"{other} and {what} would be one file, {file}: give each a name of its own")
     if files.keys is not None and files.keys.exists() and not force:
         raise UsageError(
-            f"{files.keys} is there already, and the keys would be written to it; `--force` writes over it"
+            f"{files.keys} is there already, where the map of the keys is written if the spec has others; `--force` "
+            "writes over it"
         )
     return files
 

@@ -301,7 +301,7 @@ def test_a_file_that_is_there_is_not_written_over_and_a_name_is_one_of_pythons(h
         ("linked.yaml", "own_x.py", "the spec and the map of its keys would be one file, linked.keys.json"),
         ("none/x.yaml", "own_x.py", "cannot write none/x.yaml: there is no directory none; make it first"),
         ("x.yaml", "none/own_x.py", "cannot write none/own_x.py: there is no directory none; make it first"),
-        ("old.yaml", "own_x.py", "old.keys.json is there already, and the keys would be written to it"),
+        ("old.yaml", "own_x.py", "old.keys.json is there already, where the map of the keys is written"),
         ("lacking.py", "own_x.py", "cannot write lacking.py: it is the file that is read"),
     ],
 )

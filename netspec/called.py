@@ -10,6 +10,8 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Final
 
+from netspec.diagnostics import UsageError
+
 MOST: Final = 64
 """Letters."""
 _MOST_BYTES: Final = 192
@@ -25,6 +27,16 @@ def is_name(text: str) -> bool:
 def why_not(text: str) -> str:
     """What is wrong with a name that is none."""
     return next(_wrong(text))
+
+
+def check_variant(name: str) -> None:
+    """Require that a variant may be called so.
+
+    Raises:
+        UsageError: it may not.
+    """
+    if not is_name(name):
+        raise UsageError(f"`{name}` cannot name a variant: {why_not(name)}; {WISH}")
 
 
 def name_like(text: str) -> str | None:

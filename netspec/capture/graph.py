@@ -19,10 +19,45 @@ class NotCaptured(NetspecError):
 
     code: Code = "not-importable"
 
-    def __init__(self, message: str, refused: Sequence[RefusedCall] = ()) -> None:
-        super().__init__(message)
+    def __init__(
+        self,
+        message: str,
+        refused: Sequence[RefusedCall] = (),
+        mend: str = "",
+        lacking: Sequence[str] = (),
+        variant: str | None = None,
+    ) -> None:
+        super().__init__(f"{message}\n{mend}" if mend else message)
+        self.told = message
+        """What is wrong, without `mend`."""
+        self.mend = mend
+        """What to do about it, where a command does."""
         self.refused = tuple(refused)
         """What has no form, where calls of modules have it: each could be a layer of somebody's own."""
+        self.lacking = tuple(lacking)
+        """The names of the classes of which `--write-plugin` makes layers."""
+        self.variant = variant
+        """Of which member of a family this is said."""
+
+    def mended(self, mend: str) -> NotCaptured:
+        """The same with something else to do about it."""
+        return NotCaptured(self.told, self.refused, mend, self.lacking, self.variant)
+
+    def of_member(self, variant: str, advice: str) -> NotCaptured:
+        """The same, said of a member of a family that cannot be a variant."""
+        told = f"`{variant}` cannot be a variant of this file: {self.told}{advice}"
+        return NotCaptured(told, self.refused, self.mend, self.lacking, variant)
+
+
+def writes_layers(command: str, classes: Sequence[str]) -> str:
+    """The advice to write the layers that are lacking.
+
+    Args:
+        command: that imports the module which lacks them.
+        classes: of its parts, whose layers are written.
+    """
+    names = " and ".join(f"`{name}`" for name in classes)
+    return f"`{command} --write-plugin my_layers.py` writes a layer of yours for {names}"
 
 
 NUMBERS_READ: Final = (

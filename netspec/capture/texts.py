@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -11,7 +12,17 @@ from netspec.capture.families.family import DIFFERENT, FamilyLayers
 from netspec.capture.families.tree import ListRecorder
 from netspec.capture.functions.calls import CALLS
 from netspec.capture.functions.functions import HANDLERS
-from netspec.capture.graph import NotCaptured, Place, RefusedCall, Region, Trace, Traced, calls_in, of_program
+from netspec.capture.graph import (
+    NotCaptured,
+    Place,
+    RefusedCall,
+    Region,
+    Trace,
+    Traced,
+    calls_in,
+    of_program,
+    writes_layers,
+)
 from netspec.capture.items import Names, PlacedItem, layers_of, spliced
 from netspec.capture.lowering.constants import settle
 from netspec.capture.lowering.forms import Form
@@ -97,7 +108,10 @@ def together(traces: Sequence[Trace], name: str, members: Sequence[str]) -> list
     Raises:
         NotCaptured: a call has no form in a spec, or the members are not the same but for numbers.
     """
-    made = [items_of(trace) for trace in traces]
+    made: list[tuple[list[PlacedItem], Lowering]] = []
+    for trace, member in zip(traces, members, strict=True):
+        with of_member(member):
+            made.append(items_of(trace))
     homes = [housed(items) for items, _ in made]
     blocks = with_blocks(*(items for items, _ in made))
     for home in homes:
@@ -121,6 +135,15 @@ def together(traces: Sequence[Trace], name: str, members: Sequence[str]) -> list
     text = _whole(head, folding, variants, parts, [*layers, *bodies[0].tail])
     found = [_found(trace, *each, text, len(blocks)) for trace, each in zip(traces, made, strict=True)]
     return [each._replace(variant=member) for each, member in zip(found, members, strict=True)]
+
+
+@contextmanager
+def of_member(variant: str, advice: str = "") -> Generator[None]:
+    """Say of which member it is that something cannot be said, and what to do about it."""
+    try:
+        yield
+    except NotCaptured as error:
+        raise error.of_member(variant, advice) from None
 
 
 def _check_equal(what: str, texts: Sequence[str], members: Sequence[str]) -> None:
@@ -162,7 +185,7 @@ def items_of(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
     biased(items, shape_of)
     lowering.refused.extend(RefusedCall(item.place, _ALONE, _region_at(trace, item.place)) for item in unread(items))
     if lowering.refused:
-        raise NotCaptured(_refusal(lowering.refused), lowering.refused)
+        raise _refusal(lowering.refused)
     grown(items)
     if heads:
         aside = set_aside(items, outputs[0], list(heads))
@@ -278,7 +301,6 @@ def _block(block: BlockFound, folding: Folding | None) -> list[str]:
 
 
 _MENDS: Final = "a part that is a module of its own may be a layer of yours, by a plugin: `netspec explain plugins`"
-_WRITES: Final = "`netspec import --write-plugin my_layers.py` writes a layer of yours for {}"
 
 
 def _region_at(trace: Trace, place: Place | None) -> Region:
@@ -286,15 +308,18 @@ def _region_at(trace: Trace, place: Place | None) -> Region:
     return next((call.region for call in calls_in(trace.root) if call.place is place and call.region), trace.root)
 
 
-def _refusal(refused: Sequence[RefusedCall]) -> str:
-    """All that has no form, each once, in the order of the source."""
+def _refusal(refused: Sequence[RefusedCall]) -> NotCaptured:
+    """The error for all that has no form, each once, in the order of the source."""
     told = list(dict.fromkeys(f"  {each.place}: {each.why}" if each.place else f"  {each.why}" for each in refused))
     more = [f"  … and {len(told) - 12} more"] if len(told) > 12 else []
     hints = missed({type(each.region.module) for each in refused})
     parts = [of_program(each.region) for each in refused]
-    names = dict.fromkeys(f"`{type(one.module).__name__}`" for one in parts)
-    mend = _WRITES.format(" and ".join(names)) if all(one.parent is not None for one in parts) else _MENDS
-    return "\n".join(["a spec cannot say what this module does:", *told[:12], *more, *hints, mend])
+    lacking = list(dict.fromkeys(type(one.module).__name__ for one in parts))
+    if any(one.parent is None for one in parts):
+        lacking = []
+    mend = writes_layers("netspec import", lacking) if lacking else _MENDS
+    message = "\n".join(["a spec cannot say what this module does:", *told[:12], *more, *hints])
+    return NotCaptured(message, refused, mend, lacking)
 
 
 def _input(trace: Trace) -> str:

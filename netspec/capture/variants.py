@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
 from typing import NamedTuple
 
 from torch import Tensor, nn
 
 from netspec.arguments import Arguments
-from netspec.called import WISH, is_name, why_not
-from netspec.capture.graph import NotCaptured, Trace
+from netspec.called import check_variant
+from netspec.capture.graph import Trace
 from netspec.capture.importing import FromTorch, proven, seen_of, unproven
 from netspec.capture.modules.offered import offering
 from netspec.capture.proving.unused import unused_parts, with_unused
@@ -20,7 +19,7 @@ from netspec.capture.running.given import check_given, title_of, usual_torch
 from netspec.capture.running.prepared import prepared
 from netspec.capture.running.runs import run
 from netspec.capture.running.shown import with_shown_keys
-from netspec.capture.texts import WrittenTrace, together
+from netspec.capture.texts import WrittenTrace, of_member, together
 from netspec.compiler import offer_with
 from netspec.diagnostics import UsageError
 
@@ -85,8 +84,7 @@ def from_torch_variants(
     if len(modules) < 2:
         raise UsageError("a spec with variants is of two members or more: `from_torch` writes the spec of one")
     for variant, module in modules.items():
-        if not is_name(variant):
-            raise UsageError(f"`{variant}` cannot name a variant: {why_not(variant)}; {WISH}")
+        check_variant(variant)
         check_given(module, example)
     title = title_of(name or family_of(list(modules)) or type(next(iter(modules.values()))).__name__.lower())
     with usual_torch(), offering(offer_with(plugins)):
@@ -95,7 +93,7 @@ def from_torch_variants(
         members = _written(ready, shown, title, is_verified=is_verified)
         found: dict[str, FromTorch] = {}
         for (variant, module), written in zip(ready.items(), members, strict=True):
-            with _of(variant, "; import it by itself"):
+            with of_member(variant, "; import it by itself"):
                 found[variant] = proven(module, shown[variant], written) if is_verified else unproven(module, written)
     return _whole(members[0].text, ready, found)
 
@@ -116,7 +114,7 @@ def _written(
     """The spec of all members, for each of them."""
     traces: list[Trace] = []
     for variant, module in modules.items():
-        with _of(variant):
+        with of_member(variant):
             if is_verified:
                 traces.append(seen_of(module, shown[variant], title).again())
             else:
@@ -131,12 +129,3 @@ def _whole(text: str, modules: Mapping[str, nn.Module], found: Mapping[str, From
     ]
     told = with_unused(text, list(dict.fromkeys(unused)))
     return FromTorchVariants(told, {variant: each._replace(text=told) for variant, each in found.items()})
-
-
-@contextmanager
-def _of(variant: str, advice: str = "") -> Generator[None]:
-    """Say of which member it is that something cannot be said, and what to do about it."""
-    try:
-        yield
-    except NotCaptured as error:
-        raise NotCaptured(f"`{variant}` cannot be a variant of this file: {error}{advice}") from None

@@ -22,6 +22,7 @@ from netspec.net import Net
 from netspec.text.source import Source, decode, read
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 
 def plugin_option(command: F) -> F:
@@ -34,6 +35,18 @@ def plugin_option(command: F) -> F:
         callback=_keep_plugins,
         help="Know what a module or an installed distribution has for specs; may be repeated.",
     )(command)
+
+
+def once(_: click.Context, parameter: click.Parameter, values: tuple[T, ...]) -> T | None:
+    """The callback of an option that is `multiple` for this alone: that another one in its place is not lost silently.
+
+    Raises:
+        UsageError: it is given more than once.
+    """
+    if len(values) > 1:
+        told = " and ".join(f"`{value}`" for value in values)
+        raise UsageError(f"`{parameter.opts[0]}` is given {len(values)} times, {told}: give one of them")
+    return values[0] if values else None
 
 
 _PLUGINS = "netspec.plugins"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import click
 
 from netspec.cli.common import format_option, need_torch, offer, plugin_option, weights_options
-from netspec.cli.files import check_target, no_directory, write_atomic
+from netspec.cli.files import check_target, write_atomic
 from netspec.diagnostics import UsageError
 
 if TYPE_CHECKING:
@@ -72,8 +72,6 @@ def command(
     form_of_file = written_form(to, "" if output is None else output.suffix)
     target = output or found.path / f"model.{form_of_file}"
     check_target(target)
-    if not target.parent.is_dir():
-        raise no_directory(target)
     asked = Serving(not without_preprocessing, _size(size), cast("PixelType | None", dtype))
     exported = export(
         open_trained(run, device="cpu", best=best, last=last, offer=offer()), form_of_file, asked, verify=verify

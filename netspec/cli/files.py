@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -39,11 +40,16 @@ def check_target(path: Path, *, in_place: bool = False) -> None:
     """Refuse to write what is no file, or, unless it is `in_place`, what the command was given to read.
 
     Raises:
-        UsageError: the path is a directory, a device or a link to itself, or one of the command's own sources.
+        UsageError: the path is a directory, a device or a link to itself, in no directory that can be written to, or
+            one of the command's own sources.
     """
     target = Path(os.path.realpath(path)) if path.is_symlink() else path
     if target.is_symlink() or (target.exists() and not target.is_file()):  # a link to itself; a device, a pipe
         raise UsageError(f"cannot write {path}: it is no ordinary file; name one, or remove it first")
+    if not target.parent.is_dir():
+        raise no_directory(target)
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        raise UsageError(f"cannot write {path}: {os.strerror(errno.EACCES)}")
     context = None if in_place else click.get_current_context(silent=True)
     sources: list[Path] = [] if context is None else context.meta.get(_READ, [])
     if target.exists() and any(source.exists() and source.samefile(target) for source in sources):
@@ -70,6 +76,25 @@ def write_atomic(path: Path, data: bytes | str, *, in_place: bool = False) -> No
         replace_file(target, data, durable=False)
     except OSError as error:
         raise unwritable(path, error) from None
+
+
+def write_together(files: Mapping[Path, str]) -> None:
+    """Write several files, each atomically; where one cannot be written, none is there that was not before.
+
+    Raises:
+        UsageError: see `write_atomic`.
+        ResourceError: the disk is full.
+    """
+    new: list[Path] = []
+    try:
+        for path, text in files.items():
+            if not path.exists():
+                new.append(Path(os.path.realpath(path)))  # a symbolic link stays one
+            write_atomic(path, text)
+    except BaseException:
+        for path in new:
+            path.unlink(missing_ok=True)
+        raise
 
 
 WEIGHTS: Final = ".safetensors"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Final
@@ -12,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from netspec.capture.running.sources import ModuleSource, module_source, names_in, told_names
-from netspec.cli.common import plugin_option
+from netspec.cli.common import once, plugin_option
 from netspec.cli.files import (
     WEIGHTS,
     check_ordinary,
@@ -23,6 +21,7 @@ from netspec.cli.files import (
     write_atomic,
 )
 from netspec.cli.graphs import GRAPHS, import_graph
+from netspec.cli.module_files import module_files
 from netspec.cli.modules import ImportOptions, imported_module, imported_variants, told_of_proof
 from netspec.diagnostics import UsageError
 from netspec.importing import ImportedKeras, ImportedSpec, NotImportable, from_config, from_keras, from_program
@@ -30,7 +29,6 @@ from netspec.views.describe import count_text
 
 if TYPE_CHECKING:
     from netspec.capture.importing import FromTorch
-    from netspec.capture.plugging.plugin import WrittenPlugin
 
 
 @click.command("import")
@@ -42,13 +40,13 @@ if TYPE_CHECKING:
     help="Of a module, a text or an ONNX file: one example's sizes, `3,224,224`, or `16,int64`; once for each input.",
 )  # fmt: skip
 @click.option(
-    "--variants", metavar="FACTORIES",
+    "--variants", metavar="FACTORIES", multiple=True,
     help="Of a program: several of its factories as variants of one spec, `resnet18,resnet34` or `Net(2),wide=Net(4)`.",
 )  # fmt: skip
 @click.option("--flat", is_flag=True, help="Of a module, an ONNX file or a .pt2: say everything once.")
 @plugin_option
 @click.option(
-    "--write-plugin", "lacking", metavar="FILE", type=Path,
+    "--write-plugin", "lacking", metavar="FILE", type=Path, multiple=True, callback=once,
     help="Of a module: write the layers that it needs and a spec lacks, `my_layers.py`, for `--plugin my_layers`.",
 )  # fmt: skip
 @click.option("--unverified", is_flag=True, help="Of the same: write what one run in eval mode did, without the proof.")
@@ -57,7 +55,7 @@ def command(
     output: str | None,
     force: bool,
     inputs: tuple[str, ...],
-    variants: str | None,
+    variants: tuple[str, ...],
     flat: bool,
     lacking: Path | None,
     unverified: bool,
@@ -93,19 +91,24 @@ def command(
     With `--variants` several factories of the module are one file, with a variant for each, which is proven by itself.
     """
     target = None if output is None else Path(output)
+    program, path = module_source(source), Path(source)
+    if program is not None and program.file is not None:
+        is_read(program.file)
     if target is not None:
         check_target(target)
     if target is not None and target.exists() and not force:
         raise UsageError(f"{target} is there already; `--force` writes over it")
     name = None if target is None else target.stem
-    program, path = module_source(source), Path(source)
     options = ImportOptions(inputs, is_flat=flat, is_verified=not unverified, plugin=lacking)
     if lacking is not None and (program is None or not program.rest):
         raise UsageError(_NO_MODULE.format(source))
-    if variants is not None:
+    if variants:
         if lacking is not None:
-            raise UsageError(f"`--write-plugin` is for one module: write the layers of one of {variants} first")
-        _from_variants(_program_of(program, source, is_flat=flat), variants, options, target, force=force)
+            raise UsageError(
+                f"`--write-plugin` is for one module: `netspec import {quote(source)} --write-plugin "
+                f"{quote(str(lacking))}` first, then `--variants` with the `--plugin` that this writes"
+            )
+        _from_variants(_program_of(program, source, is_flat=flat), ",".join(variants), options, target, force=force)
         return
     if path.suffix.lower() in GRAPHS:
         import_graph(path, options, target, name, force=force)
@@ -249,85 +252,36 @@ def _from_variants(
     source: ModuleSource, variants: str, options: ImportOptions, target: Path | None, *, force: bool
 ) -> None:
     """Several factories as variants of one spec."""
+    files = module_files(target, None, force=force)
     found = imported_variants(source, variants, options, None if target is None else target.stem).found
     keys = {variant: each.keys for variant, each in found.members.items() if not each.keeps_keys}
-    beside = _keys_file(keys, target, force=force)
-    _give_module(found.text, keys, target, beside)
+    files.write(found.text, keys)
     count = len(found.members)
     what = "the spec" if target is None else f"wrote {target}"
     click.echo(f"{what}: {count} variants, {len(found.text.splitlines())} lines", err=True)
     for variant, each in found.members.items():
         click.echo(f"{variant}: {_params(each)} parameters", err=True)
         told_of_proof(each)
-    _told_keys(target, beside, has_others=bool(keys))
-    if target is not None:
-        click.echo(f"next: netspec compile {quote(str(target))} --variant {next(iter(found.members))}", err=True)
+    files.tell_keys(has_others=bool(keys))
+    files.tell_next([each.net for each in found.members.values()], next(iter(found.members)))
 
 
 def _from_module(
     source: ModuleSource, options: ImportOptions, target: Path | None, name: str | None, *, force: bool
 ) -> None:
+    """A module, with the layers that it lacks if they are to be written."""
+    files = module_files(target, options.plugin, force=force)
     made = imported_module(source, options, name)
     found = made.found
-    keys = {} if found.keeps_keys else found.keys
-    beside = _keys_file(keys, target, force=force)
-    if options.plugin is not None and made.plugin is not None:
-        _write_plugin(options.plugin, made.plugin)
-    _give_module(found.text, keys, target, beside)
+    files.write(found.text, {} if found.keeps_keys else found.keys, made.plugin)
     what = "the spec" if target is None else f"wrote {target}"
     click.echo(f"{what}: {_params(found)} parameters, {len(found.text.splitlines())} lines", err=True)
     told_of_proof(found)
-    _told_keys(target, beside, has_others=not found.keeps_keys)
-    if target is not None:
-        kinds = {type(leaf.layer) for leaf in found.net.layers}
-        named = [plugin.name for plugin in found.net.plugins if kinds.intersection(plugin.layers)]
-        plugged = "".join(f"--plugin {quote(name)} " for name in named)
-        click.echo(f"next: netspec compile {plugged}{quote(str(target))}", err=True)
-
-
-def _keys_file(keys: Mapping[str, object], target: Path | None, *, force: bool) -> Path | None:
-    """Where the map of the keys is written that a spec has not: beside it; None where there is nothing to write."""
-    beside = None if target is None or not keys else target.with_suffix(".keys.json")
-    if beside is not None and beside.exists() and not force:
-        raise UsageError(f"{beside} is there already, and the keys would be written to it; `--force` writes over it")
-    return beside
-
-
-def _give_module(text: str, keys: Mapping[str, object], target: Path | None, beside: Path | None) -> None:
-    """Print the spec of a module, or write it, with the map of the keys that it has not beside it."""
-    if target is None:
-        click.echo(text, nl=False)
-        return
-    if beside is not None:
-        write_atomic(beside, json.dumps(keys, indent=1) + "\n")
-    write_atomic(target, text)
-
-
-def _write_plugin(file: Path, plugin: WrittenPlugin) -> None:
-    """Write the layers that were lacking, and say what there is to say of them."""
-    if not plugin.layers:
-        click.echo(f"note: no layer is lacking: {file} was not written", err=True)
-        return
-    write_atomic(file, plugin.text)
-    names = ", ".join(f"`{name}`" for name in plugin.layers)
-    click.echo(f"wrote {file}, which `--plugin {plugin.name}` reads: {names}", err=True)
-    for each in plugin.open:
-        click.echo(f"note: {each}; {file} says where to fill it in", err=True)
+    files.tell_keys(has_others=not found.keeps_keys)
+    files.tell_next([found.net])
 
 
 def _params(found: FromTorch) -> str:
     params = found.net.params
     assert isinstance(params, int)
     return count_text(params)
-
-
-def _told_keys(target: Path | None, beside: Path | None, *, has_others: bool) -> None:
-    """Say whether weights load as they are."""
-    if not has_others:
-        click.echo("its `state_dict` has the module's keys", err=True)
-    elif beside is None:
-        click.echo("note: its `state_dict` has other keys; with `-o FILE` the map of them is written beside", err=True)
-    else:
-        click.echo(f"wrote {beside}: for each key of the spec's `state_dict` that of the module", err=True)
-    if target is not None and beside is None and target.with_suffix(".keys.json").exists():
-        click.echo(f"note: {target.with_suffix('.keys.json')} is from before; the spec needs none", err=True)

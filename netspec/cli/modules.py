@@ -6,15 +6,18 @@ import ast
 import keyword
 import os
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import chdir, contextmanager, redirect_stdout
 from importlib.util import find_spec
+from io import StringIO
 from pathlib import Path
+from shlex import quote
+from tokenize import OP, TokenError, generate_tokens
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from netspec.called import name_like
+from netspec.called import check_variant, name_like
 from netspec.capture.running.sources import ModuleSource, check_there, module_source
 from netspec.cli.common import plugin_names
 from netspec.cli.files import check_target
@@ -133,17 +136,31 @@ def imported_variants(
     members = members_in(variants)
     check_there(source)
     with _with_torch():
+        from netspec.capture.graph import NotCaptured, writes_layers
         from netspec.capture.running.factory import example, modules_from
         from netspec.capture.variants import family_of, from_torch_variants
     title = name or family_of(list(members)) or source.rest.partition("(")[0].rpartition(".")[2]
     with _as_a_program(source):
         made = dict(zip(members, modules_from(source, list(members.values())), strict=True))
         given = example(next(iter(made.values())), options.inputs)
-        found = from_torch_variants(
-            made, *given.tensors, name=title, is_verified=options.is_verified, plugins=plugin_names()
-        )
+        try:
+            found = from_torch_variants(
+                made, *given.tensors, name=title, is_verified=options.is_verified, plugins=plugin_names()
+            )
+        except NotCaptured as error:
+            if error.variant is None or not error.lacking:
+                raise
+            command = _alone(source.home, members[error.variant], options)
+            advice = f"{writes_layers(command, error.lacking)}; then give `--plugin my_layers` with `--variants`"
+            raise error.mended(advice) from None
     _tell_guess(given.guess)
     return ImportedVariants(found, given.guess)
+
+
+def _alone(home: str, factory: str, options: ImportOptions) -> str:
+    """The command that imports one member of a family by itself."""
+    given = [*(("--input", sizes) for sizes in options.inputs), *(("--plugin", name) for name in plugin_names())]
+    return " ".join(["netspec import", quote(f"{home}:{factory}"), *(quote(word) for pair in given for word in pair)])
 
 
 def members_in(text: str) -> dict[str, str]:
@@ -153,20 +170,18 @@ def members_in(text: str) -> dict[str, str]:
     {'resnet18': 'resnet18', 'Net_depth_2': 'Net(depth=2)', 'wide': 'Net(width=64)'}
 
     Raises:
-        UsageError: it is no list of factories, or two have one name.
+        UsageError: it is no list of factories, a name can name no variant, or two have one name.
     """
     try:
-        call = ast.parse(f"_({text})", mode="eval").body
-    except (SyntaxError, ValueError):
-        call = None
-    is_list = isinstance(call, ast.Call) and (call.args or call.keywords)
-    if not isinstance(call, ast.Call) or not is_list or any(each.arg is None for each in call.keywords):
+        items = [(name, ast.unparse(ast.parse(value, mode="eval"))) for name, value in _items(text)]
+    except (SyntaxError, TokenError, ValueError):
         raise UsageError(
             f"`--variants {text}` is no list of factories: `resnet18,resnet34`, or with arguments, and names in front "
             "of them, `Net(depth=2),wide=Net(width=64)`"
-        )
-    given = [(name_like(ast.unparse(each)) or "", ast.unparse(each)) for each in call.args]
-    given += [(each.arg or "", ast.unparse(each.value)) for each in call.keywords]
+        ) from None
+    given = [(name_like(value) or "" if name is None else name, value) for name, value in items]
+    for name, _ in given:
+        check_variant(name)
     found = dict(given)
     if len(given) == 1:
         raise UsageError(f"`--variants {text}` names one factory, and variants are several: import it without")
@@ -174,6 +189,30 @@ def members_in(text: str) -> dict[str, str]:
         twice = next(name for name, _ in given if [other for other, _ in given].count(name) > 1)
         raise UsageError(f"`--variants {text}` names `{twice}` twice; `another={found[twice]}` gives a name of its own")
     return found
+
+
+def _items(text: str) -> Iterator[tuple[str | None, str]]:
+    """What stands between the commas of a list that are in no parentheses, each with the name in front of it.
+
+    >>> list(_items("small, wide=Net(8, depth=2)"))
+    [(None, 'small'), ('wide', 'Net(8, depth=2)')]
+
+    Raises:
+        SyntaxError, TokenError: there is what no program has.
+    """
+    text = text.replace("\n", " ").strip().removesuffix(",")
+    name: str | None = None
+    depth = begin = 0
+    for token in generate_tokens(StringIO(text).readline):
+        at = token.start[1]
+        if token.type == OP:
+            depth += (token.string in "([{") - (token.string in ")]}")
+        if depth == 0 and token.string == "=" and name is None:
+            name, begin = text[begin:at].strip(), at + 1
+        elif depth == 0 and token.string == ",":
+            yield name, text[begin:at].strip()
+            name, begin = None, at + 1
+    yield name, text[begin:].strip()
 
 
 @contextmanager

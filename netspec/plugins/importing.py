@@ -115,6 +115,10 @@ def _classes_at(point: metadata.EntryPoint, plugin: str) -> Iterator[type[Argume
 
 def _module(name: str) -> ModuleType:
     if not re.fullmatch(r"\w+(\.\w+)*", name) or name.endswith(".py"):
+        several = [one.strip() for one in name.split(",") if one.strip()]
+        if len(several) > 1:
+            told = " ".join(f"--plugin {one}" for one in several)
+            raise PluginError(f"there is no plugin `{name}`: `--plugin` names one, and may be repeated: `{told}`")
         plain = re.sub(r"\W+", ".", name.removesuffix(".py")).strip(".")
         raise PluginError(
             f"there is no plugin `{name}`: it is neither the name of a module nor that of an installed distribution "

@@ -268,3 +268,31 @@ def test_masks_that_do_not_fit_are_told(text: str, told: str) -> None:
     with pytest.raises(netspec.SpecError) as caught:
         netspec.loads(f"input: {{x: [4], y: [4], m: [3, bool]}}\nlayers:\n  - {text}\n")
     assert told in caught.value.diagnostics[0].message
+
+
+class _WithoutBias(nn.GroupNorm):
+    """A norm without biases, as MetaFormers have it."""
+
+    def __init__(self) -> None:
+        super().__init__(2, 4)
+        self.bias = None  # pyright: ignore[reportAttributeAccessIssue]  # as they write it
+
+
+class _Norms(nn.Module):
+    """Norms that have weights alone, or biases alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 4, 3), _WithoutBias()
+        self.batch = nn.BatchNorm2d(4)
+        self.batch.weight = None  # pyright: ignore[reportAttributeAccessIssue]  # as above
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.batch(self.norm(self.conv(x)))
+
+
+def test_a_norm_that_has_weights_alone_is_one_without_and_a_product() -> None:
+    module = _Norms()
+    found = imported(module, (3, 6, 6))
+    assert "GroupNorm: {num_groups: 2, affine: false}" in found.text
+    assert equal(module, found, (3, 6, 6))

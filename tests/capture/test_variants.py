@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,12 @@ import netspec
 from netspec.capture.graph import NotCaptured
 from netspec.capture.proving.proof import EqualityProof, Unproven
 from netspec.capture.variants import FromTorchVariants, from_torch_variants
+from netspec.cli.import_ import command
 from netspec.cli.modules import members_in
-from netspec.diagnostics import UsageError
+from netspec.diagnostics import NetspecError, UsageError
 from tests import forking
 from tests.capture.families import Basic, Bottleneck, Encoder, Features, Grown, Pyramid, Staged
+from tests.commands import invoke
 
 pytestmark = pytest.mark.needs_torch
 ROOT = Path(__file__).parents[2]
@@ -270,7 +273,13 @@ def test_names_and_counts_of_members() -> None:
 def test_factories_are_named_as_calls_are_written() -> None:
     assert members_in("resnet18, resnet34") == {"resnet18": "resnet18", "resnet34": "resnet34"}
     assert members_in("Net(2, 'a'),wide=Net(width=[8, 4])") == {"Net_2_a": "Net(2, 'a')", "wide": "Net(width=[8, 4])"}
+    assert members_in("wide=Net(a=[1, 2]),small") == {"wide": "Net(a=[1, 2])", "small": "small"}
+    assert list(members_in("b,class=a,r-18=Net('a,b=c'),")) == ["b", "class", "r-18"]
     for text, told in (
+        ("my net=Two(),b", "`my net` cannot name a variant: it has a blank"),
+        ("=a,b", "cannot name a variant: it is empty"),
+        ("a,,b", "is no list of factories"),
+        ("a),(b", "is no list of factories"),
         ("a b", "is no list of factories"),
         ("**a, b", "is no list of factories"),
         ("a", "names one factory"),
@@ -294,6 +303,72 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     (folder / "mine.py").write_text(PROGRAM)
     environment = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
     return forking.run("-m", "netspec", "import", *arguments, cwd=folder, env=environment, torch=True)
+
+
+LACKING = """
+import torch
+from torch import nn
+
+
+class Sort(nn.Module):
+    def forward(self, x):
+        return x.sort(-1).values
+
+
+def small():
+    return nn.Sequential(nn.Linear(6, 4), nn.ReLU())
+
+
+def wide(width):
+    return nn.Sequential(nn.Linear(6, width), Sort())
+"""
+
+
+@pytest.fixture
+def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
+    """What the command says of a program of which a member has no form."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    (tmp_path / "family_lacks.py").write_text(LACKING)
+
+    def told(*words: str) -> str:
+        done = invoke(command, *words)
+        assert isinstance(done.exception, NetspecError), done.exception
+        return str(done.exception)
+
+    yield told
+    sys.modules.pop("family_lacks", None)
+
+
+@pytest.mark.parametrize("how", [(), ("--unverified",)], ids=["proven", "unverified"])
+def test_a_member_that_lacks_a_layer_is_named_with_the_command_that_writes_it(
+    refused: Callable[..., str], how: tuple[str, ...]
+) -> None:
+    told = refused("family_lacks.py:small", "--variants", "small,wide=wide(4)", "--input", "6", *how)
+    assert told.startswith("`wide` cannot be a variant of this file: a spec cannot say")
+    assert told.endswith(
+        "\n`netspec import 'family_lacks.py:wide(4)' --input 6 --write-plugin my_layers.py` writes a layer of yours "
+        "for `Sort`; then give `--plugin my_layers` with `--variants`"
+    )
+
+
+def test_what_stands_behind_the_colon_is_there_and_has_no_arguments(refused: Callable[..., str]) -> None:
+    told = refused("family_lacks.py:smal", "--variants", "small,wide(4)")
+    assert told == "`family_lacks.py` has no `smal`; there is `small`"
+    told = refused("family_lacks.py:wide(width=4)", "--variants", "small,wide(4)")
+    assert told == (
+        "`family_lacks.py:wide(width=4)` has arguments, and of several factories each has its own: name "
+        "`family_lacks.py:wide`, and `wide(width=4)` in the list"
+    )
+
+
+def test_several_lists_are_one_and_several_plugins_are_told(refused: Callable[..., str]) -> None:
+    told = refused("family_lacks.py:small", "--variants", "small", "--variants", "small")
+    assert told == "`--variants small,small` names `small` twice; `another=small` gives a name of its own"
+    told = refused("family_lacks.py:small", "--write-plugin", "a.py", "--write-plugin", "b.py")
+    assert told == "`--write-plugin` is given 2 times, `a.py` and `b.py`: give one of them"
+    told = refused("family_lacks.py:small", "--variants", "small,wide(4)", "--write-plugin", "a.py")
+    assert "`netspec import family_lacks.py:small --write-plugin a.py` first" in told
 
 
 @pytest.mark.slow

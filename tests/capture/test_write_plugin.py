@@ -15,7 +15,9 @@ from click.testing import Result
 import netspec
 from netspec.capture.graph import NotCaptured
 from netspec.capture.plugging.formulas import formula
+from netspec.capture.plugging.plugin import WrittenPlugin
 from netspec.cli import cli
+from netspec.cli.module_files import ModuleFiles
 from netspec.diagnostics import UsageError
 from tests.commands import invoke
 
@@ -288,6 +290,55 @@ def test_a_file_that_is_there_is_not_written_over_and_a_name_is_one_of_pythons(h
     assert (home / "own_layers.py").read_text() == "# mine\n"
     wrote = invoke(cli, "import", "config.json", "--write-plugin", "own_more.py")
     assert "`--write-plugin` is for a module of a program" in str(wrote.exception)
+
+
+@pytest.mark.parametrize(
+    ("spec", "plugin", "says"),
+    [
+        ("own_x.py", "own_x.py", "the spec and the layers that are lacking would be one file, own_x.py"),
+        ("./own_x.py", "own_x.py", "would be one file"),
+        ("again/own_x.py", "own_x.py", "would be one file"),
+        ("linked.yaml", "own_x.py", "the spec and the map of its keys would be one file, linked.keys.json"),
+        ("none/x.yaml", "own_x.py", "cannot write none/x.yaml: there is no directory none; make it first"),
+        ("x.yaml", "none/own_x.py", "cannot write none/own_x.py: there is no directory none; make it first"),
+        ("old.yaml", "own_x.py", "old.keys.json is there already, where the map of the keys is written"),
+        ("lacking.py", "own_x.py", "cannot write lacking.py: it is the file that is read"),
+    ],
+)
+def test_files_that_cannot_be_written_are_refused_before_the_module_is_made(
+    home: Path, spec: str, plugin: str, says: str
+) -> None:
+    (home / "lacking.py").write_text("raise SystemError('it runs')\n")
+    (home / "again").symlink_to(home)
+    (home / "linked.yaml").symlink_to(home / "linked.keys.json")
+    (home / "old.keys.json").write_text("{}")
+    before = sorted(home.iterdir())
+    told = invoke(cli, "import", "lacking.py:net", "-o", spec, "--write-plugin", plugin)
+    assert isinstance(told.exception, UsageError), told.exception
+    assert says in str(told.exception)
+    assert sorted(home.iterdir()) == before
+
+
+def test_files_are_written_together_or_not_at_all(home: Path) -> None:
+    files = ModuleFiles(home / "net.yaml", home / "net.keys.json", home / "gone" / "own_layers.py")
+    with pytest.raises(UsageError, match="there is no directory"):
+        files.write("netspec: 1\n", {"a": "b"}, WrittenPlugin("own_layers", "", ("Sort",), ()))
+    assert [path.name for path in home.iterdir()] == ["lacking.py"]
+
+
+def test_what_is_next_names_the_plugins_of_variants(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (home / "own_layers.py").write_text(
+        'from netspec.layers import Layer\n\nclass Same(Layer):\n    family = "shape"\n'
+        "    def output(self, x):\n        return x\n"
+    )
+    head = "plugins: [own_layers]\ninput: [4]\n"
+    nets = [netspec.loads(f"{head}layers: [{layer}]\n", plugins=["own_layers"]) for layer in ("ReLU", "Same", "Same")]
+    files = ModuleFiles(Path("my nets.yaml"), None, None)
+    files.tell_next(nets, "t2")
+    files.tell_next(nets[:1])
+    assert capsys.readouterr().err == (
+        "next: netspec compile --plugin own_layers 'my nets.yaml' --variant t2\nnext: netspec compile 'my nets.yaml'\n"
+    )
 
 
 def test_nothing_is_written_where_no_layer_is_lacking(home: Path) -> None:

@@ -41,6 +41,11 @@ def construct(call: TorchCall) -> nn.Module:
     return getattr(import_module(call.module), call.target)(**arguments)
 
 
+def first_of(result: Any) -> Any:
+    """What flows on of what a module gives: the first, where it hands on its states, too."""
+    return result[0] if isinstance(result, tuple) and all(isinstance(x, torch.Tensor) for x in result) else result
+
+
 def judge(call: TorchCall, shape: tuple[int, ...], dtype: str, indices: int = 2) -> Verdict:
     """Build the module and run it in train and in eval mode."""
     try:
@@ -53,8 +58,7 @@ def judge(call: TorchCall, shape: tuple[int, ...], dtype: str, indices: int = 2)
         return Verdict(None, reason=f"{type(error).__name__}: {error}")
     if shapes[0] != shapes[1]:
         return Verdict(None, reason=f"gives {shapes[0]} in training and {shapes[1]} else")
-    if isinstance(result, tuple) and call.module != "torch.nn":  # ours give their states, too
-        result = result[0]
+    result = first_of(result)
     if not isinstance(result, torch.Tensor):
         return Verdict(None, reason=f"returns a {type(result).__name__}")
     return Verdict(module, tuple(result.shape), str(result.dtype).removeprefix("torch."))
@@ -70,8 +74,8 @@ def run(
     try:
         module = construct(call)
         # some layers write into their input
-        trained = module.train()(values[0].clone()).detach()
-        result = module.eval()(values[1].clone()).detach()
+        trained = first_of(module.train()(values[0].clone())).detach()
+        result = first_of(module.eval()(values[1].clone())).detach()
     except Exception as error:  # every refusal of torch's counts, whatever its type
         return Verdict(None, reason=f"{type(error).__name__}: {error}"), values
     if trained.shape != result.shape:

@@ -45,9 +45,15 @@ def layer_of(module: nn.Module) -> Layer | None:
     name = _SPECIAL.get(base.__name__, base.__name__)
     read = _READERS.get(base.__name__)
     found = _fields(layer_class(name), module) if read is None else read(module)
-    if found is None:
+    if found is None or _is_half_affine(module):
         return None
     return made(name, found)
+
+
+def _is_half_affine(module: nn.Module) -> bool:
+    """Whether a norm that has weights and biases, or neither, was left one of them: no argument says so."""
+    own: dict[str, Any] = vars(module)["_parameters"]
+    return hasattr(module, "affine") and len({own.get(name) is None for name in ("weight", "bias")}) > 1
 
 
 def made(name: str, arguments: dict[str, Any]) -> Layer | None:

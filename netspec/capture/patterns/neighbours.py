@@ -114,7 +114,7 @@ def _product(value: Any, graph: ItemGraph) -> tuple[Traced, Tensor] | None:
     return None
 
 
-class _Whole(NamedTuple):
+class _WholeTurn(NamedTuple):
     """A value of which others are every second coordinate, and how its last axis is cut in front of that."""
 
     value: Traced
@@ -122,7 +122,7 @@ class _Whole(NamedTuple):
     """The sizes of the axes in front of the coordinates that its last axis is cut into; none where it is not cut."""
 
 
-def _straight(whole: _Whole, merge: _Merge) -> PlacedItem | None:
+def _straight(whole: _WholeTurn, merge: _Merge) -> PlacedItem | None:
     """What gives a value with its coordinates in one axis, and its axes in their order; None where it is that."""
     names, after = [*merge.left[:-2], merge.left[-1]], [*merge.right[:-1], merge.left[-1]]
     if names == after and not whole.front:
@@ -135,7 +135,7 @@ def _straight(whole: _Whole, merge: _Merge) -> PlacedItem | None:
     return PlacedItem("Rearrange", whole.value, (), arguments)
 
 
-def _whole(a: Traced, b: Traced, graph: ItemGraph, shape_of: ShapeOf) -> _Whole | None:
+def _whole(a: Traced, b: Traced, graph: ItemGraph, shape_of: ShapeOf) -> _WholeTurn | None:
     """What two values are every other coordinate of."""
     makers = (graph.maker(a), graph.maker(b))
     if any(maker is None or maker.takes is None for maker in makers):
@@ -147,11 +147,11 @@ def _whole(a: Traced, b: Traced, graph: ItemGraph, shape_of: ShapeOf) -> _Whole 
     axis = len(shape_of(source)) - 1
     if one.word == "Slice":
         even, odd = ({"dim": axis, "step": 2}, {"dim": axis, "start": 1, "step": 2})
-        return _Whole(source, []) if (one.arguments, other.arguments) == (even, odd) else None
+        return _WholeTurn(source, []) if (one.arguments, other.arguments) == (even, odd) else None
     cut = graph.maker(source)
     if one.word != "Select" or cut is None or cut.word != "Unflatten" or cut.takes is None:
         return None
     if any(item.arguments != {"dim": axis, "index": i} for i, item in enumerate((one, other))):
         return None
     sizes: list[int] = cut.arguments["unflattened_size"]
-    return _Whole(cut.takes, sizes[:-2]) if cut.arguments["dim"] + len(sizes) == axis + 1 else None
+    return _WholeTurn(cut.takes, sizes[:-2]) if cut.arguments["dim"] + len(sizes) == axis + 1 else None

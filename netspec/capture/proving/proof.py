@@ -142,6 +142,9 @@ class EqualityProof:
         """What only one of the two trains."""
         set_mode(self.theirs, training=True)
         theirs = {key for key, value in _parameters(self.theirs) if value.requires_grad}
+        lacking = [key for key in self.ours.state_dict() if key not in self.keys]
+        if lacking:
+            raise Unproven(f"the spec has `{lacking[0]}`, and the module has nothing in its place")
         ours = {self.keys[key] for key, value in _parameters(self.ours) if value.requires_grad}
         return sorted(ours - theirs), sorted(theirs - ours - self.unkept.unused - self.unkept.tied.keys())
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from inspect import signature
+from types import FunctionType
 from typing import Any, Final, cast
 
 import torch
@@ -25,6 +27,8 @@ def composite_of(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapp
         kwargs: the rest.
     """
     name = getattr(function, "__name__", "")
+    if name in _NORMS:
+        return partial(_seen, partial(_normed, function)) if _is_half_affine(function, args, kwargs) else None
     if name in _OF_TENSORS and not any(isinstance(given, Tensor) for given in (*args[1:], *kwargs.values())):
         return None  # of one tensor
     is_first = name in ("max", "maximum") and len(args) == 2 and _is_lowest(args[1])
@@ -39,6 +43,30 @@ def _seen(composite: Callable[..., Tensor], mode: Any, args: Sequence[Any], kwar
 
 _OF_TENSORS: Final = ("max", "min", "clamp", "clip", "clamp_min", "clamp_max")
 """Functions that are others where they are given a second tensor."""
+
+
+# ---- norms
+
+
+_NORMS: Final = ("group_norm", "batch_norm", "instance_norm")
+"""Functions whose layers have weights and biases, or neither."""
+
+
+def _is_half_affine(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    """Whether a norm is given weights without biases, or the reverse."""
+    if not isinstance(function, FunctionType):  # torch's own, which nobody calls
+        return False
+    given = signature(function).bind(*args, **kwargs).arguments
+    return (given.get("weight") is None) is not (given.get("bias") is None)
+
+
+def _normed(function: Callable[..., Tensor], *args: Any, **kwargs: Any) -> Tensor:
+    """The norm alone, and what it is multiplied by, or what is added to it, for each channel."""
+    given = signature(function).bind(*args, **kwargs).arguments
+    weight, bias = (given.pop(name, None) for name in ("weight", "bias"))
+    y = function(**given)
+    shape = (1, -1, *(1 for _ in y.shape[2:]))
+    return y + bias.reshape(shape) if weight is None else y * weight.reshape(shape)
 
 
 # ---- distances

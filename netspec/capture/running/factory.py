@@ -27,20 +27,33 @@ def module_from(source: ModuleSource) -> nn.Module:
         UsageError: there is none.
         NotCaptured: the program itself fails.
     """
-    return modules_from(source, [source.rest])[0]
+    check_there(source)
+    call = _call(source)
+    return _module(_program(source), source, call)
 
 
 def modules_from(source: ModuleSource, named: Sequence[str]) -> list[nn.Module]:
     """The modules that several factories of one program make, as `module_from` has one.
 
+    Args:
+        source: the program, with the name of something that it has.
+        named: the factories, with arguments.
+
     Raises:
-        UsageError: one of them is none.
+        UsageError: one of them is none, the program has not what the source names, or that has arguments.
         NotCaptured: the program itself fails.
     """
     check_there(source)
     sources = [source._replace(rest=rest) for rest in named]
     calls = [_call(each) for each in sources]
+    family = _call(source)
+    if family.is_called:
+        raise UsageError(
+            f"`{source.home}:{source.rest}` has arguments, and of several factories each has its own: name "
+            f"`{source.home}:{family.path}`, and `{source.rest}` in the list"
+        )
     program = _program(source)
+    _named(program, source.home, family.path)
     return [_module(program, each, call) for each, call in zip(sources, calls, strict=True)]
 
 

@@ -21,14 +21,14 @@ class NotCaptured(NetspecError):
 
     def __init__(
         self,
-        message: str,
+        told: str,
         refused: Sequence[RefusedCall] = (),
         mend: str = "",
         lacking: Sequence[str] = (),
         variant: str | None = None,
     ) -> None:
-        super().__init__(f"{message}\n{mend}" if mend else message)
-        self.told = message
+        super().__init__(f"{told}\n{mend}" if mend else told)
+        self.told = told
         """What is wrong, without `mend`."""
         self.mend = mend
         """What to do about it, where a command does."""

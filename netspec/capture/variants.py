@@ -65,7 +65,7 @@ def from_torch_variants(
 
     >>> from torch import nn, zeros
     >>> def net(depth):
-    ...     return nn.Sequential(nn.Flatten(), *(nn.Linear(64, 64) for _ in range(depth)), nn.Linear(64, 10))
+    ...     return nn.Sequential(nn.Flatten(), *(nn.Sequential(nn.Linear(64, 64), nn.ReLU()) for _ in range(depth)))
     >>> spec = netspec.from_torch_variants({"net2": net(2), "net4": net(4)}, zeros(2, 1, 8, 8))
     >>> print(spec.text, end="")
     netspec: 1
@@ -78,8 +78,10 @@ def from_torch_variants(
     <BLANKLINE>
     layers:
       - Flatten
-      - {Linear: 64, repeat: depth}
-      - Linear: 10
+      - sequential:
+          - Linear: 64
+          - ReLU
+        repeat: depth
     """
     if len(modules) < 2:
         raise UsageError("a spec with variants is of two members or more: `from_torch` writes the spec of one")

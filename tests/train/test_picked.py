@@ -111,7 +111,7 @@ def test_a_run_that_keeps_its_best_weights_is_listed_with_their_figures(place: P
     run, *others = (replace(each, best_epoch=None) for each in find_runs((), place))
     first, last = replace(run.records[0], epoch=1, validation_loss=0.25), replace(run.records[-1], epoch=2)
     kept = replace(run, records=[first, replace(last, validation_loss=0.75)], best_epoch=1)
-    heads, words, row, *_ = list_text([kept, *others], place, 200).splitlines()
+    heads, words, row, *_ = list_text([kept, *others], place, 400).splitlines()
     assert "best" in heads and "epoch" in words
     assert "0.250" in row and "0.750" not in row
     assert value_of(kept, "validation_loss") == 0.25

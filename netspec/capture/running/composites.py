@@ -57,6 +57,8 @@ def _is_half_affine(function: Callable[..., Any], args: Sequence[Any], kwargs: M
     if not isinstance(function, FunctionType):  # torch's own, which nobody calls
         return False
     given = signature(function).bind(*args, **kwargs).arguments
+    if given.get("running_mean", True) is None:  # without statistics: so weights are standardised
+        return False
     return (given.get("weight") is None) is not (given.get("bias") is None)
 
 

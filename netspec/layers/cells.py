@@ -4,29 +4,18 @@ states are results and are given as `hx`, with the batch first, as torch has the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Literal
 
 from netspec.arguments import Count
 from netspec.dims import Shape, Size, need, same
-from netspec.layers.base import Example, Layer, Saved, TensorType, TorchCall, shape_text
+from netspec.layers.base import Example, Saved, TensorType, TorchCall, shape_text
+from netspec.layers.recurrent import HandsOnStates
 
 
-class RecurrentCell(Layer):
-    """Base of the cells. `gates` is the number of vectors of `hidden_size` that one step computes."""
+class RecurrentCell(HandsOnStates):
+    """Base of the cells."""
 
-    gates: ClassVar[int]
-    kept: ClassVar[int]
-    """The number of vectors of `hidden_size` that autograd saves, as measured on a CPU."""
-    states: ClassVar[tuple[str, ...]] = ("h",)
-    """The states that it hands on, as messages name them; the first is its output."""
-    tensors = ("hx",)
     several = True
-    family = "recurrent"
-    autocast = "low"
-    scalar = "hidden_size"
-    width = "input_size"
-    width_axis = -1
-    sets_axis = -1
 
     input_size: Count | None = None
     hidden_size: Count

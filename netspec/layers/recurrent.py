@@ -15,7 +15,25 @@ from netspec.layers.base import Example, Layer, Saved, TensorType, TorchCall, sh
 from netspec.layers.fields import BatchFirst
 
 
-class _Sizes(Layer):
+class HandsOnStates(Layer):
+    """Base of what goes from step to step, a whole sequence or one step of it. `gates` is the number of vectors of
+    `hidden_size` that one step computes."""
+
+    gates: ClassVar[int]
+    kept: ClassVar[int]
+    """The number of vectors of `hidden_size` that autograd saves for each step, as measured on a CPU."""
+    states: ClassVar[tuple[str, ...]] = ("h",)
+    """The states that it hands from step to step, as messages name them; of one step the first is its output."""
+    tensors = ("hx",)
+    family = "recurrent"
+    autocast = "low"
+    scalar = "hidden_size"
+    width = "input_size"
+    width_axis = -1
+    sets_axis = -1
+
+
+class _Sizes(HandsOnStates):
     """The first arguments of every recurrent layer, a base class to keep the order of torch's signatures."""
 
     input_size: Count | None = None
@@ -30,21 +48,9 @@ class _Nonlinear(_Sizes):
 
 
 class Recurrent(_Sizes):
-    """Base of the recurrent layers. `gates` is the number of vectors of `hidden_size` that one step computes."""
+    """Base of the recurrent layers."""
 
-    gates: ClassVar[int]
-    kept: ClassVar[int]
-    """The number of vectors of `hidden_size` that autograd saves for each step, as measured on a CPU."""
-    states: ClassVar[tuple[str, ...]] = ("h",)
-    """The states that it hands from step to step, as messages name them."""
-    tensors = ("hx",)
     several_if_asked = True
-    family = "recurrent"
-    autocast = "low"
-    scalar = "hidden_size"
-    width = "input_size"
-    width_axis = -1
-    sets_axis = -1
 
     bias: bool = True
     batch_first: BatchFirst | None = None

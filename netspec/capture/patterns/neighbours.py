@@ -91,7 +91,10 @@ def _turn(
     terms = difference.terms
     if difference.word != "use" or len(terms) != 3 or terms[1] != "-":
         return None
-    products = [_product(value, graph) for value in (terms[0], terms[2], *total.branches)]
+    makers = [
+        graph.used_once(value) if isinstance(value, Traced) else None for value in (terms[0], terms[2], *total.branches)
+    ]
+    products = [graph.product(maker) for maker in makers]
     if any(product is None for product in products):
         return None
     (a, cos), (b, sin), *others = (product for product in products if product is not None)
@@ -100,18 +103,6 @@ def _turn(
     other = {id(value): table for value, table in others}
     is_turn = other[id(a)].equal(sin) and other[id(b)].equal(cos)
     return ((a, b), (cos, sin)) if is_turn else None
-
-
-def _product(value: Any, graph: ItemGraph) -> tuple[Traced, Tensor] | None:
-    """A value and the numbers that it is multiplied with."""
-    maker = graph.used_once(value) if isinstance(value, Traced) else None
-    if maker is None or maker.word != "mul" or len(maker.branches) != 2:
-        return None
-    for x, other in (maker.branches, maker.branches[::-1]):
-        numbers = graph.maker(other)
-        if numbers is not None and numbers.word == "Buffer" and not numbers.keys and numbers.numbers is not None:
-            return x, numbers.numbers
-    return None
 
 
 class _WholeTurn(NamedTuple):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from torch import Tensor
+
 from netspec.capture.graph import Traced
 from netspec.capture.items import PlacedItem, all_of, leaves_of, lists_of, read_counts, rename
 
@@ -45,6 +47,16 @@ class ItemGraph:
     def used_once(self, value: Traced) -> PlacedItem | None:
         """The layer that gives a value, if one other reads it."""
         return self.makers.get(value) if self.counts[value] == 1 else None
+
+    def product(self, item: PlacedItem | None) -> tuple[Traced, Tensor] | None:
+        """Of a product with numbers that stand in the spec, the value and the numbers; None of what is none."""
+        if item is None or item.word != "mul" or len(item.branches) != 2:
+            return None
+        for x, other in (item.branches, item.branches[::-1]):
+            numbers = self.maker(other)
+            if numbers is not None and numbers.word == "Buffer" and not numbers.keys and numbers.numbers is not None:
+                return x, numbers.numbers
+        return None
 
     def dropped(self, items: list[PlacedItem], value: Traced) -> None:
         """Take away what gives a value that nobody reads any more, and so on upwards."""

@@ -107,25 +107,13 @@ def _whole(value: Traced, graph: ItemGraph, shape_of: ShapeOf) -> _Turned | None
     if total is None or total.word != "add" or len(total.branches) != 2:
         return None
     for straight, across in (total.branches, total.branches[::-1]):
-        one, other = _product(straight, graph), _product(across, graph)
+        one, other = (graph.product(graph.maker(value)) for value in (straight, across))
         if one is None or other is None:
             continue
         (x, cosines), (halves, sines) = one, other
         if _is_turned_by_a_quarter(halves, x, graph, shape_of):
             base = _base(cosines, sines, shape_of(x)[-2:])
             return None if base is None else _Turned(x, base, 1.0)
-    return None
-
-
-def _product(value: Traced, graph: ItemGraph) -> tuple[Traced, Tensor] | None:
-    """A value and the numbers that it is multiplied with."""
-    maker = graph.maker(value)
-    if maker is None or maker.word != "mul" or len(maker.branches) != 2:
-        return None
-    for x, other in (maker.branches, maker.branches[::-1]):
-        numbers = graph.maker(other)
-        if numbers is not None and numbers.word == "Buffer" and not numbers.keys and numbers.numbers is not None:
-            return x, numbers.numbers
     return None
 
 

@@ -60,7 +60,8 @@ def layer_names() -> list[str]:
 
 def layer_spec(cls: type[Layer], example: Example) -> str:
     """A spec of one layer, with an example's arguments and input; further tensors are inputs of their names."""
-    given = {name: f"{{shape: {flow(shape)}, dtype: {example.others_dtype}}}" for name, shape in example.others.items()}
+    further = {name: types[0] for name, types in example.further.items()}
+    given = {name: f"{{shape: {flow(type_.shape)}, dtype: {type_.dtype}}}" for name, type_ in further.items()}
     arguments: dict[str, Any] = {**example.arguments, **{name: name for name in given}}
     item = f"  - {spelled(cls, arguments)}"
     if cls.gives_family:

@@ -70,6 +70,7 @@ NAMESPACES: Final = frozenset(
         "netspec.torch.units",
         "netspec.torch.attention",
         "netspec.torch.comparing",
+        "netspec.torch.choosing",
         "netspec.torch.recurrent",
     }
 )
@@ -138,10 +139,17 @@ class Example(NamedTuple):
     dtype: DType = "float32"
     others: Mapping[str, tuple[int, ...]] = {}
     """The shapes of the further tensors that it is given."""
-    others_dtype: DType = "float32"
-    """That of the further tensors."""
+    others_dtype: DType | Mapping[str, DType] = "float32"
+    """That of the further tensors, of all or of each."""
     gives_dtype: DType | None = None
     """That of the results, where it is not that of the input."""
+
+    @property
+    def further(self) -> dict[str, tuple[TensorType, ...]]:
+        """The types of the further tensors that it is given, by their names."""
+        each = self.others_dtype
+        dtypes: Mapping[str, DType] = dict.fromkeys(self.others, each) if isinstance(each, str) else each
+        return {name: (TensorType(shape, dtypes[name]),) for name, shape in self.others.items()}
 
 
 class Layer(Arguments):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import model_validator
 
 from netspec.arguments import Real, invalid
+from netspec.dims import need
 from netspec.layers.activation import Pointwise
 from netspec.layers.base import Example, Saved, TensorType, TorchCall
 
@@ -82,10 +83,15 @@ class Abs(_Function):
 class Clamp(_Function):
     """(*) → (*): y = min(max(x, min), max). One of the two bounds may be left out.
 
-    `Clamp: {min: -20, max: 2}` on 6 logarithms of deviations gives 6 values from −20 to 2.
+    `Clamp: {min: -20, max: 2}` on 6 logarithms of deviations gives 6 values from −20 to 2. Of int64 numbers the bounds
+    are whole.
     """
 
-    examples = (Example({"min": -20, "max": 2}, (6,), (6,)), Example({"min": 1e-6}, (80, 100), (80, 100)))
+    examples = (
+        Example({"min": -20, "max": 2}, (6,), (6,)),
+        Example({"min": 1e-6}, (80, 100), (80, 100)),
+        Example({"min": 1}, (16,), (16,), "int64"),
+    )
 
     min: Real | None = None
     max: Real | None = None
@@ -97,3 +103,17 @@ class Clamp(_Function):
         if self.min is not None and self.max is not None and self.min > self.max:
             raise invalid(f"`min: {self.min}` must be at most `max: {self.max}`")
         return self
+
+    def output(self, x: TensorType) -> TensorType:
+        if x.dtype != "int64":
+            self.need_float(x)
+        for name, bound in (("min", self.min), ("max", self.max)):
+            need(
+                x.dtype != "int64" or bound is None or isinstance(bound, int),
+                lambda name=name, bound=bound: f"`{name}: {bound}` is no whole number, but the input is int64",
+                code="invalid-argument", at=name, help="torch would turn the numbers into floats",
+            )  # fmt: skip
+        return x
+
+    def saved(self, x: TensorType) -> Saved:
+        return super().saved(x) if x.dtype == "float32" else Saved()

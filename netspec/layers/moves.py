@@ -1,14 +1,13 @@
-"""Layers that move values along axes, or blank some out. Their dims count the batch axis as 0, as torch's do."""
+"""Layers that move values along axes, or blank a triangle out. Their dims count the batch axis as 0, as torch's do."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Final, cast
 
-from netspec.arguments import INTEGER, Integer, Integers, Real, invalid, spread
-from netspec.dims import Size, need, product, same
+from netspec.arguments import INTEGER, Integer, Integers, invalid, spread
+from netspec.dims import Size, need, product
 from netspec.kinds import FieldKind
-from netspec.layers.base import Example, Layer, Saved, TensorType, TorchCall, shape_text
+from netspec.layers.base import Example, Layer, Saved, TensorType, TorchCall
 from netspec.layers.shape import axis_of
 
 _OWN = "netspec.torch.moves"
@@ -236,59 +235,3 @@ class RelativeShift(Layer):
 
     def call(self, x: TensorType) -> TorchCall:
         return TorchCall("RelativeShift", self.arguments(x), _OWN)
-
-
-class MaskedFill(Layer):
-    """(*) → (*): the value where the mask is true, the input elsewhere, as `torch.Tensor.masked_fill`.
-
-    `MaskedFill: {mask: m}` on 5 × 16 gives 5 × 16, with 0 where the value `m` of truth values is true. The mask has as
-    many axes as the input, each with its size or 1. What stands below it has no gradient.
-    """
-
-    family = "shape"
-    several = True
-    tensors = ("mask",)
-    broadcast = ("mask",)
-    examples = (
-        Example({}, (5, 16), (5, 16), others={"mask": (5, 16)}, others_dtype="bool"),
-        Example({"value": -1.5}, (3, 4), (3, 4), others={"mask": (1, 4)}, others_dtype="bool"),
-    )
-
-    value: Real = 0.0
-
-    def output(self, x: TensorType) -> TensorType:
-        self.need_float(x)
-        return x
-
-    def results(self, x: TensorType, others: Mapping[str, tuple[TensorType, ...]]) -> tuple[TensorType, ...]:
-        self.need_float(x)
-        given = others.get("mask", ())
-        need(
-            len(given) == 1,
-            lambda: "`MaskedFill` wants a value as `mask`" + (f", not {len(given)} of them" if given else ""),
-            code="value-kind" if given else "missing-argument",
-            help="for example `MaskedFill: {mask: m}`, where `m` is an input of truth values, `[16, bool]`",
-        )
-        mask = given[0]
-        pairs = zip(mask.shape, x.shape, strict=False)
-        fits = (
-            mask.dtype == "bool",
-            len(mask.shape) == len(x.shape),
-            *(True if size == 1 else same(size, own) for size, own in pairs),
-        )
-        for condition in fits:
-            need(
-                condition,
-                lambda: (
-                    f"`mask` is of truth values, with the sizes of the input or 1: it is {shape_text(mask.shape)} of "
-                    f"{mask.dtype}, but {{given}}"
-                ),
-                code="shape-mismatch", at="mask", axis="every",
-            )  # fmt: skip
-        return (x,)
-
-    def saved(self, x: TensorType) -> Saved:
-        return Saved(others=("mask",))
-
-    def call(self, x: TensorType) -> TorchCall:
-        return TorchCall("MaskedFill", self.arguments(x), _OWN)

@@ -89,14 +89,16 @@ def _executed(cls: type[Layer], example: Example) -> tuple[str, str]:
     """The YAML of an example, and what comes of it."""
     layer = cls.model_validate(tupled(example.arguments))
     x = TensorType(example.input, example.dtype)
+    others = example.further
     with collecting(Findings()):
-        y = layer.output(x)
-        facts = [_sizes(y) if cls.source else f"{_sizes(x)} → {_sizes(y)}"]
+        y = layer.results(x, others)[0] if others else layer.output(x)
+        given = ", ".join([_sizes(x), *(f"`{name}` {_sizes(types[0])}" for name, types in others.items())])
+        facts = [_sizes(y) if cls.source else f"{given} → {_sizes(y)}"]
         if params := layer.params(x):
             facts.append(f"{params:,} parameter{'s' * (params != 1)}")
-        if macs := layer.macs(x):
+        if macs := layer.macs_of_all(x, others) if others else layer.macs(x):
             facts.append(f"{macs:,} MACs")
-    return spelled(cls, example.arguments), ", ".join(facts)
+    return spelled(cls, example.arguments | {name: name for name in others}), ", ".join(facts)
 
 
 def tupled(value: Any) -> Any:
@@ -128,8 +130,10 @@ def _saved_text(cls: type[Layer]) -> str:
     example = cls.examples[0]
     layer = cls.model_validate(tupled(example.arguments))
     x = TensorType(example.input, example.dtype)
-    saved: Saved = layer.saved(x)
+    others = example.further
+    saved: Saved = layer.saved_of_all(x, others, tuple(others)) if others else layer.saved(x)
     parts = [name for name, kept in (("the input", saved.input), ("the output", saved.output)) if kept]
+    parts += [f"`{name}`" for name in dict.fromkeys(saved.others)]
     if saved.extra:
         parts.append("intermediate results")
     if saved.mask:

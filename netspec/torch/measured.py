@@ -8,14 +8,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from netspec.layers.base import Saved
+from netspec.layers.base import Saved, TensorType
 
 BATCH: Final = 2
 
@@ -50,9 +50,11 @@ def counting_flops() -> Generator[FlopCounterMode]:
         torch.backends.mha.set_fastpath_enabled(fast)
 
 
-def further(others: Mapping[str, tuple[int, ...]], dtype: str = "float32") -> tuple[Tensor, ...]:
-    """Batches of the further tensors that a layer is given, by their shapes."""
-    return tuple(batch_of(shape, dtype) for shape in others.values())
+def further(others: Mapping[str, tuple[TensorType, ...]]) -> tuple[Tensor, ...]:
+    """Batches of the further tensors that a layer is given, by their types, of which each size is a number."""
+    return tuple(
+        batch_of(cast("tuple[int, ...]", type_.shape), type_.dtype) for types in others.values() for type_ in types
+    )
 
 
 def first(result: Any) -> Tensor:

@@ -91,17 +91,3 @@ class RelativeShift(nn.Module):
 
     def extra_repr(self) -> str:
         return f"is_causal={self.is_causal}"
-
-
-class MaskedFill(nn.Module):
-    """Puts one number where a mask is true."""
-
-    def __init__(self, value: float = 0.0) -> None:
-        super().__init__()
-        self.value = value
-
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        return x.masked_fill(mask, self.value)
-
-    def extra_repr(self) -> str:
-        return f"value={self.value}"

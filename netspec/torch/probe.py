@@ -134,7 +134,7 @@ class _Trial:
         """Try one case. Of one that is `stated`, and not drawn, the class must take arguments and input."""
         case = f"`{spelled(self.cls, example.arguments)}` on {_type_text(TensorType(example.input, example.dtype))}"
         x = TensorType(example.input, example.dtype)
-        others: Others = {name: (TensorType(shape, example.others_dtype),) for name, shape in example.others.items()}
+        others: Others = example.further
         try:
             layer = asked("the check of the arguments", lambda: _validated(self.cls, example.arguments), self.cls)
         except Fault as fault:

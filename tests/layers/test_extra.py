@@ -52,15 +52,13 @@ def mistake(name: str, **arguments: Any) -> str:
 @pytest.mark.parametrize(("name", "example"), EXAMPLES)
 def test_every_example_holds_on_real_tensors_in_train_and_eval_mode(name: str, example: Example) -> None:
     layer = made(name, **example.arguments)
-    others = {key: (TensorType(shape, example.others_dtype),) for key, shape in example.others.items()}
+    others = example.further
     y, *_ = layer.results(TensorType(example.input, example.dtype), others)
     dtype = example.gives_dtype or example.dtype
     assert y == (example.output, dtype)
     module = module_of(layer, *example.input)
     for mode in (True, False):
-        result = first(
-            module.train(mode)(batch(example.input, example.dtype), *further(example.others, example.others_dtype))
-        )
+        result = first(module.train(mode)(batch(example.input, example.dtype), *further(example.further)))
         assert result.shape == (1 if layer.source else 2, *example.output)
         assert str(result.dtype) == f"torch.{dtype}"
 
@@ -81,10 +79,10 @@ def test_macs_are_half_the_flops_that_torch_counts_for_one_example(name: str, ex
     with counting_flops() as counter:
         module(
             torch.randn(1, *example.input, requires_grad=True),
-            *(other[:1] for other in further(example.others, example.others_dtype)),
+            *(other[:1] for other in further(example.further)),
         )
     x = TensorType(example.input)
-    others = {key: (TensorType(shape, example.others_dtype),) for key, shape in example.others.items()}
+    others = example.further
     assert 2 * (layer.macs_of_all(x, others) if others else layer.macs(x)) == counter.get_total_flops()
 
 
@@ -92,8 +90,13 @@ def test_macs_are_half_the_flops_that_torch_counts_for_one_example(name: str, ex
 def test_a_rule_is_silent_about_sizes_that_are_unknown(name: str) -> None:
     example = layer_class(name).examples[0]
     layer = made(name, **example.arguments)
+    x, *others = (
+        TensorType((UNKNOWN,) * len(type_.shape), type_.dtype)
+        for type_ in (TensorType(example.input, example.dtype), *(types[0] for types in example.further.values()))
+    )
+    given = {key: (type_,) for key, type_ in zip(example.others, others, strict=True)}
     with collecting(Findings()) as findings:
-        y = layer.output(TensorType((UNKNOWN,) * len(example.input), example.dtype))
+        y = layer.results(x, given)[0]
     assert len(y.shape) == len(example.output)
     assert not findings.problems
 
@@ -351,7 +354,7 @@ def test_a_reduction_names_an_axis_once(name: str) -> None:
         made(name)
 
 
-@pytest.mark.parametrize("name", ["Scale", "Sin", "Cos", "Exp", "Log", "Abs", "Clamp", "Mean", "Max", "Normalize"])
+@pytest.mark.parametrize("name", ["Scale", "Sin", "Cos", "Exp", "Log", "Abs", "Mean", "Max", "Normalize"])
 def test_functions_and_reductions_compute_with_floats(name: str) -> None:
     example = layer_class(name).examples[0]
     assert "computes with float32 values, but its input is int64" in problem(
@@ -362,6 +365,13 @@ def test_functions_and_reductions_compute_with_floats(name: str) -> None:
 def test_a_clamp_has_a_bound_and_its_bounds_are_in_order() -> None:
     assert mistake("Clamp") == "wants `min`, `max` or both"
     assert mistake("Clamp", min=2, max=1) == "`min: 2` must be at most `max: 1`"
+
+
+def test_a_clamp_of_whole_numbers_has_whole_bounds() -> None:
+    assert "`max: 2.5` is no whole number" in problem("Clamp", (4,), "int64", min=0, max=2.5)
+    assert "but its input is bool" in problem("Clamp", (4,), "bool", min=0)
+    numbers = torch.tensor([[-3, 0, 1, 9]])
+    assert torch.equal(module_of(made("Clamp", min=0, max=4), 4)(numbers), torch.tensor([[0, 0, 1, 4]]))
 
 
 def test_functions_are_torchs_own() -> None:

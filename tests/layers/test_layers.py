@@ -47,14 +47,9 @@ def made(name: str, use: Example) -> tuple[Layer, TensorType, nn.Module]:
         return layer, x, construct(layer.call(x))
 
 
-def types_of(use: Example) -> dict[str, tuple[TensorType, ...]]:
-    """The further tensors of an example."""
-    return {name: (TensorType(shape, use.others_dtype),) for name, shape in use.others.items()}
-
-
 def macs_by_rule(layer: Layer, x: TensorType, use: Example) -> Any:
     """Multiply-accumulates that a layer says of an example."""
-    return layer.macs_of_all(x, types_of(use)) if use.others else layer.macs(x)
+    return layer.macs_of_all(x, use.further) if use.others else layer.macs(x)
 
 
 def signature(name: str) -> dict[str, inspect.Parameter]:
@@ -119,7 +114,7 @@ def test_an_example_gives_the_shape_that_torch_gives(name: str, use: Example) ->
     layer, x, module = made(name, use)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        result = first(module(example(use.input, use.dtype), *further(use.others, use.others_dtype)))
+        result = first(module(example(use.input, use.dtype), *further(use.further)))
     assert layer.output(x) == (use.output, "float32" if name.startswith("Embedding") else use.dtype)
     assert tuple(result.shape) == (BATCH, *use.output)
     assert layer.parameters(x) == parameters_of(module)
@@ -132,9 +127,7 @@ def test_macs_are_half_the_flops_that_torch_counts(name: str, use: Example) -> N
     layer, x, module = made(name, use)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        assert macs_of(module, use.input, use.dtype, 2, *further(use.others, use.others_dtype)) == macs_by_rule(
-            layer, x, use
-        )
+        assert macs_of(module, use.input, use.dtype, 2, *further(use.further)) == macs_by_rule(layer, x, use)
 
 
 @pytest.mark.parametrize(("name", "use"), ALL, ids=ALL_IDS)
@@ -146,13 +139,13 @@ def test_what_autograd_keeps_is_what_the_layer_says(name: str, use: Example) -> 
     address = value.untyped_storage().data_ptr()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        others = further(use.others, use.others_dtype)
+        others = further(use.further)
         others = tuple(t.requires_grad_().clone() if t.is_floating_point() else t for t in others)
         found, result = kept(module, value, *others)
     same_memory = result.untyped_storage().data_ptr() == address
     # a merge of neighbouring axes is a view for some inputs, and nothing is said of it
     assert layer.shares(x) == same_memory or (name == "Rearrange" and same_memory)
-    saved = layer.saved_of_all(x, types_of(use), tuple(use.others)) if use.others else layer.saved(x)
+    saved = layer.saved_of_all(x, use.further, tuple(use.others)) if use.others else layer.saved(x)
     ours, measured = kept_by_rule(saved, value, result), sum(found.values())
     ours += sum(t.nbytes for t, key in zip(others, use.others, strict=True) if key in saved.others)
     if name in ABOUT:

@@ -173,8 +173,9 @@ def _example(layer: LayerText) -> str:
     if others:
         told = ", ".join(f"{quoted(n)}: {literal(s)}" for n, s in zip(layer.names[1:], call.shapes[1:], strict=True))
         parts.append(f"others={{{told}}}")
-        if others[0] != "float32":
-            parts.append(f"others_dtype={quoted(others[0])}")
+        if set(others) != {"float32"}:
+            dtypes = ", ".join(f"{quoted(n)}: {quoted(d)}" for n, d in zip(layer.names[1:], others, strict=True))
+            parts.append(f"others_dtype={quoted(others[0]) if len(set(others)) == 1 else f'{{{dtypes}}}'}")
     return f"Example({', '.join(parts)})"
 
 

@@ -19,6 +19,7 @@ _FILES: Final = {
     "netspec.torch.units": "units.py",
     "netspec.torch.attention": "attention.py",
     "netspec.torch.comparing": "comparing.py",
+    "netspec.torch.choosing": "choosing.py",
     "netspec.torch.recurrent": "recurrent.py",
 }
 

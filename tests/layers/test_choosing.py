@@ -1,0 +1,107 @@
+"""Layers that choose values by other values."""
+
+from __future__ import annotations
+
+import pytest
+
+import netspec
+from netspec.errors import SpecError
+from netspec.layers import layer_class
+
+torch = pytest.importorskip("torch")
+
+NAMES = ["MaskedFill", "Where", "Gather", "ArgMax"]
+
+LAST = """
+input: {x: [12, 8], ids: [12, int64]}
+layers:
+  - use: ids
+  - {NotEqual: 0, as: seen}
+  - use: seen * 1
+  - {CumSum: 1}
+  - {ArgMax: 1, as: last}   # of equal ones the first: the last word is where the count stops
+  - use: x
+  - {GRU: 8}
+  - {Gather: {index: last}}
+  - Linear: 3
+"""
+
+
+def test_the_state_behind_the_last_word_of_each_text_is_taken() -> None:
+    model = netspec.build(netspec.loads(LAST)).eval()
+    gru, linear = model[3], model[5]
+    assert isinstance(gru, torch.nn.GRU) and isinstance(linear, torch.nn.Linear)
+    ids = torch.randint(1, 9, (5, 12))
+    lengths = [12, 1, 7, 3, 11]
+    for row, length in zip(ids, lengths, strict=True):
+        row[length:] = 0
+    x = torch.randn(5, 12, 8)
+    expected = linear(gru(x)[torch.arange(5), torch.tensor(lengths) - 1])
+    assert torch.equal(model(x, ids), expected)
+
+
+def test_places_count_from_the_end_too_and_one_outside_is_an_error() -> None:
+    model = netspec.build(netspec.loads("input: {x: [4, 3], i: [2, int64]}\nlayers:\n  - {Gather: {index: i}}\n"))
+    x, i = torch.randn(2, 4, 3), torch.tensor([[0, -1], [3, -4]])
+    assert torch.equal(model(x, i), torch.stack([x[0, [0, -1]], x[1, [3, -4]]]))
+    with pytest.raises(IndexError):
+        model(x, i + 4)
+
+
+def test_a_value_is_taken_where_the_condition_holds_and_gets_the_gradient() -> None:
+    model = netspec.build(
+        netspec.loads(
+            "input: {x: [4, 3], m: [4, 1, bool]}\n"
+            "layers:\n"
+            "  - {Parameter: [4, 3], as: y}\n"
+            "  - use: x\n"
+            "  - {Where: {condition: m, other: y}}\n"
+        )
+    )
+    x, m = torch.randn(2, 4, 3, requires_grad=True), torch.randn(2, 4, 1) > 0
+    (learned,) = model.parameters()
+    result = model(x, m)
+    assert torch.equal(result, torch.where(m, x, learned))
+    result.sum().backward()
+    assert x.grad is not None and torch.equal(x.grad, m.expand(2, 4, 3).float())
+    assert learned.grad is not None and torch.equal(learned.grad.view(4, 3), (~m).sum(0).float().expand(4, 3))
+
+
+@pytest.mark.parametrize(
+    ("item", "message"),
+    [
+        ("Where", "`Where` wants a value as `condition`"),
+        ("{Where: {condition: m}}", "`Where` wants a value as `other`"),
+        (
+            "{Where: {condition: x, other: x}}",
+            "`condition` is of truth values, with the sizes of the input or 1: it",
+        ),
+        (
+            "{Where: {condition: m, other: i}}",
+            "`other` is of float32 as the input is, with the sizes of the input or",
+        ),
+        ("Gather", "`Gather` wants a value as `index`"),
+        ("{Gather: {index: m}}", "`index` of `Gather` is of int64 numbers of places, but what is given is bool"),
+        ("{ArgMax: 0}", "`dim: 0` is the batch axis"),
+        ("{ArgMax: 2}", "`dim: 2` is outside the input"),
+    ],
+)
+def test_what_does_not_fit_is_said(item: str, message: str) -> None:
+    text = f"input: {{x: [4], m: [4, bool], i: [4, int64]}}\nlayers:\n  - use: x\n  - {item}\n  - use: [m, i]\n"
+    with pytest.raises(SpecError) as caught:
+        netspec.loads(text)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_they_are_tried_in_variations_too(name: str) -> None:
+    found = netspec.probe(layer_class(name), count=20)
+    assert found.tried > len(layer_class(name).examples)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_explanation_shows_what_is_given(name: str) -> None:
+    from netspec.cli.explain import explain
+
+    for word in layer_class(name).tensors:
+        assert f"`{word}` " in explain(name).partition("Examples:")[2]

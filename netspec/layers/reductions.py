@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from netspec.arguments import Integer, Integers, NonNegative, Positive, spread
 from netspec.dims import need, product
-from netspec.layers.base import Example, Layer, Saved, TensorType, TorchCall
+from netspec.layers.base import DType, Example, Layer, Saved, TensorType, TorchCall
 from netspec.layers.shape import axis_of
 
 
@@ -35,12 +35,15 @@ class _Reduction(Layer):
     family = "pooling"
     scalar = "dim"
     module: ClassVar[str] = "netspec.torch.extra"
+    whole: ClassVar[tuple[DType, ...]] = ()
+    """What it takes beside floats."""
 
     dim: Integers
     keepdim: bool = False
 
     def output(self, x: TensorType) -> TensorType:
-        self.need_float(x)
+        if x.dtype not in self.whole:
+            self.need_float(x)
         axes = axes_of(x, self.dim)
         if self.keepdim:
             return TensorType(tuple(1 if i in axes else size for i, size in enumerate(x.shape)), x.dtype)
@@ -67,18 +70,26 @@ class Mean(_Reduction):
 class Sum(_Reduction):
     """(*) → (*): the sum along dim, an axis or a list of them. The axes disappear, or with keepdim have size 1.
 
-    `Sum: 1` on 26 × 16 gives 16: 26 vectors added up. The dims count the batch axis, which is 0.
+    `Sum: 1` on 26 × 16 gives 16: 26 vectors added up. Of int64 numbers the sum is int64. The dims count the batch axis,
+    which is 0.
     """
 
     autocast = "full"
-    examples = (Example({"dim": 1}, (26, 16), (16,)), Example({"dim": (-2, -1), "keepdim": True}, (3, 4, 5), (3, 1, 1)))
+    whole = ("int64",)
+    examples = (
+        Example({"dim": 1}, (26, 16), (16,)),
+        Example({"dim": (-2, -1), "keepdim": True}, (3, 4, 5), (3, 1, 1)),
+        Example({"dim": 1}, (16,), (), "int64"),
+    )
 
 
 class _Extreme(_Reduction):
     """Base of the two that look for a value and hand its gradient on to where it stands."""
 
+    whole = ("int64",)
+
     def saved(self, x: TensorType) -> Saved:
-        return Saved(input=True, output=True)
+        return Saved(input=True, output=True) if x.dtype == "float32" else Saved()
 
 
 class Max(_Extreme):
@@ -110,6 +121,7 @@ class LogSumExp(_Extreme):
     """
 
     module = "netspec.torch.units"
+    whole = ()
     autocast = "full"
     examples = (Example({"dim": 1}, (10, 64), (64,)), Example({"dim": (1, -1), "keepdim": True}, (3, 4), (1, 1)))
 
@@ -122,6 +134,7 @@ class Norm(_Extreme):
     """
 
     module = "netspec.torch.units"
+    whole = ()
     autocast = "full"
     examples = (
         Example({"dim": 2}, (10, 16), (10,)),

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from netspec.capture.numbers.rules import row
 from tests.capture.test_from_torch import equal, imported
 from tests.capture.test_lifted import heads
 
@@ -124,3 +125,16 @@ def test_a_table_of_the_places_of_a_grid_is_made_of_sines_of_rows_and_columns() 
     assert found.text.count("Sinusoids: ") == 2
     assert '"[k for _ in range(12) for k in range(11)]"' in found.text
     assert equal(module, found, (132, 32))
+
+
+def test_logarithms_that_a_processor_rounds_otherwise_are_logarithms() -> None:
+    apart = torch.arange(-8, 9)
+    exact = apart.sign() * (1 + apart.abs()).double().log()
+    rounded = exact.float()
+    for times in range(3):
+        lower = rounded.clone()
+        for _ in range(times):
+            lower[-2:] = torch.nextafter(lower[-2:], torch.tensor(0.0))
+            lower[:2] = -lower.flip(0)[:2]
+        found = row(lower)
+        assert (found == "[(1 if i - 8 > 0 else -1) * log(1 + abs(i - 8)) for i in range(17)]") is (times < 2)

@@ -354,7 +354,7 @@ def test_a_reduction_names_an_axis_once(name: str) -> None:
         made(name)
 
 
-@pytest.mark.parametrize("name", ["Scale", "Sin", "Cos", "Exp", "Log", "Abs", "Mean", "Max", "Normalize"])
+@pytest.mark.parametrize("name", ["Scale", "Sin", "Cos", "Exp", "Log", "Abs", "Mean", "Norm", "Normalize"])
 def test_functions_and_reductions_compute_with_floats(name: str) -> None:
     example = layer_class(name).examples[0]
     assert "computes with float32 values, but its input is int64" in problem(
@@ -365,6 +365,15 @@ def test_functions_and_reductions_compute_with_floats(name: str) -> None:
 def test_a_clamp_has_a_bound_and_its_bounds_are_in_order() -> None:
     assert mistake("Clamp") == "wants `min`, `max` or both"
     assert mistake("Clamp", min=2, max=1) == "`min: 2` must be at most `max: 1`"
+
+
+@pytest.mark.parametrize(("name", "function"), [("Sum", torch.sum), ("Max", torch.amax), ("Min", torch.amin)])
+def test_whole_numbers_are_reduced_to_whole_numbers(name: str, function: Any) -> None:
+    numbers = torch.randint(-9, 9, (3, 5, 4))
+    for dim in (1, -1):
+        found = module_of(made(name, dim=dim), 5, 4)(numbers)
+        assert found.dtype == torch.int64 and torch.equal(found, function(numbers, dim))
+    assert "but its input is bool" in problem(name, (5,), "bool", dim=1)
 
 
 def test_a_clamp_of_whole_numbers_has_whole_bounds() -> None:

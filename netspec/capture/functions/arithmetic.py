@@ -41,7 +41,7 @@ def combined(lowering: Lowering, call: TracedCall, op: str, left: Any, right: An
     result = call.results[0]
     varying = [value for value in (left, right) if isinstance(value, Traced) and value.varies]
     of = lowering.anywhere(varying[0])[1] if varying else _fixed_form(lowering, left, right, result)
-    a, b = _operand(lowering, left, result, of), _operand(lowering, right, result, of)
+    a, b = operand(lowering, left, result, of), operand(lowering, right, result, of)
     forms = {form for _, form in (a, b) if form is not None}
     if len(forms) > 1:
         raise NoForm("the batch is not in the same place in both tensors")
@@ -130,7 +130,7 @@ def _outer_product(lowering: Lowering, call: TracedCall, op: str, values: Sequen
     lowering.add(call, "einsum", None, branches=(first, second), options=options, form=form)
 
 
-def _operand(lowering: Lowering, value: Any, result: Traced, of: Form) -> tuple[Traced | float, Form | None]:
+def operand(lowering: Lowering, value: Any, result: Traced, of: Form) -> tuple[Traced | float, Form | None]:
     """A value with as many axes as the result, or a number; None for the form of what is one for all examples."""
     if isinstance(value, bool) or not isinstance(value, (Traced, int, float)):
         raise NoForm(f"it is given {value!r}")

@@ -6,6 +6,7 @@ from typing import Any, Final, cast
 
 from netspec.capture.functions import folds, moves, padding, placing, products, reductions, variances, weighted
 from netspec.capture.functions.arithmetic import HANDLERS as ARITHMETIC
+from netspec.capture.functions.choosing import HANDLERS as CHOICES
 from netspec.capture.functions.comparing import HANDLERS as COMPARISONS
 from netspec.capture.functions.comparing import retyped
 from netspec.capture.functions.masks import HANDLERS as MASKS
@@ -283,6 +284,7 @@ HANDLERS: Final[dict[str, Handler]] = {
     "clip": _clamp,
     "roll": _roll,
     **MASKS,
+    **CHOICES,
     **COMPARISONS,
     "attended": _attended,
     **dict.fromkeys(RANDOM, _draws),

@@ -1,7 +1,7 @@
 """Truth values of a program: which keys take part, from inputs, buffers and `tril(ones(T, T))`.
 
 A spec compares no values; attention takes a mask in which True takes part. What a program makes of such masks, as
-`mask == 0` and `padding & causal`, is followed here until a `masked_fill` reads it.
+`mask == 0` and `padding & causal`, is followed here until `choosing.py` has something that reads it.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ def true_value(lowering: Lowering, call: TracedCall, truth: Truth) -> Traced:
     rank = max(len(value.shape) for value in values)
     found = values[0]
     if len(values) > 1:
-        several = [_of_rank(lowering, value, rank) for value in values]
+        several = [of_rank(lowering, value, rank) for value in values]
         shape = tuple(map(max, zip(*(value.shape for value in several), strict=True)))
         found = _made(lowering, call, PlacedItem("mul", None, branches=tuple(several)), shape)
     if truth.is_opposite:
@@ -171,7 +171,7 @@ def _made(lowering: Lowering, call: TracedCall, item: PlacedItem, shape: tuple[i
     return value
 
 
-def _of_rank(lowering: Lowering, value: Traced, rank: int) -> Traced:
+def of_rank(lowering: Lowering, value: Traced, rank: int) -> Traced:
     """A mask with axes of 1 in front of its own, so that it has as many as another."""
     if len(value.shape) == rank:
         return value
@@ -276,76 +276,6 @@ def masked(lowering: Lowering, call: TracedCall, scores: Any, hidden: Truth) -> 
     lowering.add(call, "masked", value, form=form, options=more)
 
 
-def masked_fill(lowering: Lowering, call: TracedCall) -> None:
-    """`masked_fill` of scores; of zeros as torch's encoder turns a mask of truth values into one of numbers."""
-    given = bound(call, "input mask value")
-    zeros = numbers_of(lowering, given["input"]) if not given["input"].varies else None
-    number: Any = given["value"]
-    if isinstance(number, Traced):
-        found = numbers_of(lowering, number)
-        number = float(found) if found is not None and found.numel() == 1 else None
-    if zeros is not None and not bool(zeros.any()) and number == float("-inf") and given["mask"].varies:
-        lowering.hidden[call.results[0]] = given["mask"]
-        return
-    if not low(number):
-        _filled(lowering, call, given["input"], given["mask"], number)
-        return
-    masked(lowering, call, given["input"], truth_of(lowering, given["mask"]))
-
-
-def _where(lowering: Lowering, call: TracedCall) -> None:
-    """`where(mask, scores, -inf)`, and the other way round."""
-    given = bound(call, "condition input=None other=None")
-    ends: list[Any] = []
-    for end in (given["input"], given["other"]):
-        found = numbers_of(lowering, end) if isinstance(end, Traced) else None
-        is_number = found is not None and found.numel() > 0 and bool((found == found.flatten()[0]).all())
-        ends.append(float(found.flatten()[0]) if found is not None and is_number else end)
-    truth = truth_of(lowering, given["condition"])
-    if low(ends[1]):
-        masked(lowering, call, ends[0], truth._replace(is_opposite=not truth.is_opposite))
-    elif low(ends[0]):
-        masked(lowering, call, ends[1], truth)
-    else:
-        is_turned = not isinstance(ends[0], Traced)  # the number stands where the condition holds
-        number, value = (ends[0], ends[1]) if is_turned else (ends[1], ends[0])
-        if truth.numbers is None or truth.values:
-            raise NoForm("`where` whose condition an input decides has no form in a spec: `masked_fill` has")
-        hidden = truth.numbers if truth.is_opposite is not is_turned else ~truth.numbers
-        _filled(lowering, call, value, Traced("numbers", tuple(hidden.shape), "bool", tensor=hidden), number)
-
-
-def _filled(lowering: Lowering, call: TracedCall, value: Any, mask: Traced, number: Any) -> None:
-    """A number where a mask is true: numbers, or an input of truth values as it is given."""
-    if not isinstance(value, Traced) or not isinstance(number, (int, float)):
-        raise NoForm(f"`{call.name}` of two tensors has no form in a spec, or of what no input decides")
-    taken, rank = lowering.taken(value), len(value.shape)
-    hidden = truth_of(lowering, mask)
-    if hidden.numbers is not None and not hidden.values:
-        numbers = ~hidden.numbers if hidden.is_opposite else hidden.numbers
-        while numbers.dim() > rank - 1 and numbers.shape[0] == 1:
-            numbers = numbers[0]
-        sizes = (*(1 for _ in range(rank - 1 - numbers.dim())), *numbers.shape)
-        if numbers.dim() >= rank:
-            raise NoForm(f"`{call.name}` with a mask of other numbers for each example has no form")
-        known = Traced("numbers", sizes, "bool", tensor=numbers.reshape(sizes))
-        own = lowering.constant(known, (1, *sizes))
-    elif hidden.is_opposite or hidden.values != (mask,):
-        raise NoForm(_TURNED.format(call.name))
-    else:
-        own = lowering.taken(mask)
-        if len(mask.shape) != rank:
-            raise NoForm(f"`{call.name}` with a mask of {len(mask.shape)} axes and a tensor of {rank} has no form")
-    arguments = {"value": number} if number else {}
-    lowering.add(call, "MaskedFill", taken, arguments, reads={"mask": (own,)})
-
-
-_TURNED: Final = (
-    "`{}` with the opposite of a mask, or with several, has no form in a spec: give the module the mask itself as an "
-    "input of truth values, `--input 16,bool`"
-)
-
-
 def added(lowering: Lowering, call: TracedCall, left: Any, right: Any) -> bool:
     """Note a mask of 0 and `-inf` that is added to scores; whether it is one."""
     for scores, mask in ((left, right), (right, left)):
@@ -368,6 +298,4 @@ HANDLERS: Final[dict[str, Handler]] = {
     **dict.fromkeys(("logical_not", "invert", "bitwise_not"), _turned),
     **dict.fromkeys(("and", "logical_and", "bitwise_and"), _joined(both=True)),
     **dict.fromkeys(("or", "logical_or", "bitwise_or"), _joined(both=False)),
-    "where": _where,
-    "masked_fill": masked_fill,
 }

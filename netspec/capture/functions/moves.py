@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 
 import torch
 
+from netspec.capture.functions.choosing import is_each_example, of_each
 from netspec.capture.functions.masks import left_out, moved
 from netspec.capture.functions.repeats import tiled
 from netspec.capture.graph import Traced, TracedCall
@@ -91,6 +92,10 @@ def _choose(lowering: Lowering, call: TracedCall) -> None:
     index = cast("tuple[Any, ...]", call.args[1] if isinstance(call.args[1], tuple) else (call.args[1],))
     value = _source(lowering, call)
     rank = len(value.shape)
+    if of_each(lowering, call, value, index):
+        return
+    if is_each_example(lowering, index[0]):
+        index = (slice(None), *index[1:])
     lists = sum(isinstance(part, tuple) for part in index)
     if lists == 1 and not any(isinstance(part, int) for part in index):
         index = tuple(_run(cast("tuple[Any, ...]", part)) if isinstance(part, tuple) else part for part in index)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import inf
 from typing import Any, Final, cast
 
+from netspec.capture.functions.arithmetic import part_of
+from netspec.capture.functions.choosing import placed
 from netspec.capture.functions.comparing import as_numbers
 from netspec.capture.graph import TracedCall
 from netspec.capture.items import made
@@ -33,9 +35,9 @@ def _reduced(lowering: Lowering, call: TracedCall, name: str, given: dict[str, A
         given: `input`, `dim` and `keepdim`, as torch's functions take them.
         arguments: what the layer is given beside these.
     """
-    if given["input"].dtype != "float32":  # truth values, or whole numbers, are counted
-        given = given | {"input": as_numbers(lowering, call, given["input"], "float32")}
-        call.results[0].dtype = "float32"
+    result = call.results[0]
+    if given["input"].dtype == "bool" or result.dtype != given["input"].dtype:  # a sum of truth values is a count
+        given = given | {"input": as_numbers(lowering, call, given["input"], result.dtype)}
     value, form = lowering.anywhere(given["input"])
     rank = len(given["input"].shape)
     dims = list(range(rank)) if given["dim"] is None else _dims(given["dim"])
@@ -57,11 +59,14 @@ def _extreme(name: str) -> Handler:
     reduce = _reduction(name)
 
     def handle(lowering: Lowering, call: TracedCall) -> None:
-        if len(call.results) == 2:  # the values alone are read, or the indices have no form
+        if len(call.results) == 2:
             values, indices = call.results
             call.results[:] = [values]
-            lowering.refused_results.add(indices)
-        reduce(lowering, call)
+            if indices in lowering.read:
+                given = bound(call, "input dim=None keepdim=False")
+                placed(lowering, part_of(call, indices), given["input"], given["dim"], keepdim=given["keepdim"])
+        if call.results[0] in lowering.read:
+            reduce(lowering, call)
 
     return handle
 

@@ -75,8 +75,6 @@ class Lowering:
         """The keys of buffers of which parts are written as numbers."""
         self.unsaid: dict[Traced, RefusedCall] = {}
         """Of what is computed of parameters alone and has no form, where and why."""
-        self.refused_results: set[Traced] = set()
-        """Results that have no form: indices."""
         self.homes = Homes(self.saved)
         self.parameters: dict[tuple[Traced, tuple[int, ...]], Traced] = {}
         self.read = frozenset(
@@ -158,8 +156,6 @@ class Lowering:
         """The value itself, where this is another name of it."""
         while value in self.same:
             value = self.same[value]
-        if value in self.refused_results:
-            raise NoForm("indices of a maximum are used")
         if value in self.lowest:
             raise NoForm("a pad of `-inf` has no form in a spec, other than in front of a pool of maxima")
         if value in self.expanded:

@@ -30,16 +30,25 @@ class Rule(NamedTuple):
         return f"[{self.term.format(letter)} for {letter} in range({self.size})]"
 
 
-def says(text: str, table: Tensor) -> bool:
-    """Whether an expression is a table, to the bit once its numbers are of the table's type."""
+def says(text: str, table: Tensor, *, is_rounded: bool = False) -> bool:
+    """Whether an expression is a table, to the bit once its numbers are of the table's type.
+
+    Args:
+        text: the expression.
+        table: the numbers.
+        is_rounded: take one unit in the last place more or less for the same: processors round logarithms so.
+    """
     try:
         found: Any = parse(text).evaluate({})
     except ExpressionError:  # it is too long, or makes too much
         return False
-    numbers = torch.tensor(found)
-    return not (numbers.is_floating_point() and not table.is_floating_point()) and torch.equal(
-        torch.tensor(found, dtype=table.dtype), table
-    )
+    if torch.tensor(found).is_floating_point() and not table.is_floating_point():
+        return False
+    numbers = torch.tensor(found, dtype=table.dtype)
+    if not is_rounded or not table.is_floating_point():
+        return torch.equal(numbers, table)
+    least, most = (torch.nextafter(numbers, torch.full_like(numbers, sign * torch.inf)) for sign in (-1, 1))
+    return numbers.shape == table.shape and bool(((least <= table) & (table <= most)).all())
 
 
 def floats(text: str) -> list[float]:
@@ -61,7 +70,7 @@ def row(numbers: Tensor) -> str | None:
         text = _range(int(first), int(step), count)
         if says(text, numbers):
             return text
-    found = rule(numbers) or next((each for each in _logarithms(numbers) if says(each.listed(), numbers)), None)
+    found = rule(numbers) or _logarithms(numbers)
     return _repeated(numbers) if found is None else found.listed()
 
 
@@ -79,7 +88,7 @@ def of_distances(table: Tensor) -> str | None:
     """The expression of a square table of the distances between two places; None where none is seen."""
     count = len(table)
     text = f"[[{_LOGARITHM.format('i - k')} for k in range({count})] for i in range({count})]"
-    return text if tuple(table.shape) == (count, count) and says(text, table) else None
+    return text if tuple(table.shape) == (count, count) and says(text, table, is_rounded=True) else None
 
 
 def rule(numbers: Tensor) -> Rule | None:
@@ -130,11 +139,13 @@ def _is_close(found: Rule, wide: Tensor) -> bool:
     return torch.allclose(torch.tensor(numbers, dtype=torch.float64), wide, rtol=1e-5, atol=1e-5)
 
 
-def _logarithms(numbers: Tensor) -> Iterator[Rule]:
-    """The logarithms of distances from the place in the middle, with their signs."""
+def _logarithms(numbers: Tensor) -> Rule | None:
+    """The logarithms of distances from the place in the middle, with their signs; None where they are others."""
     middle, odd = divmod(numbers.numel(), 2)
-    if odd and numbers[middle] == 0 and torch.equal(numbers, -numbers.flip(0)):
-        yield Rule(_LOGARITHM.format(f"{{0}} - {middle}"), numbers.numel())
+    if not odd or numbers[middle] != 0 or not torch.equal(numbers, -numbers.flip(0)):
+        return None
+    found = Rule(_LOGARITHM.format(f"{{0}} - {middle}"), numbers.numel())
+    return found if says(found.listed(), numbers, is_rounded=True) else None
 
 
 _LOGARITHM: Final = "(1 if {0} > 0 else -1) * log(1 + abs({0}))"

@@ -1,0 +1,191 @@
+"""Functions that choose by truth values or by numbers that an input decides: `where`, `masked_fill`, `gather`,
+`argmax`, and an index of each example's own."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import torch
+
+from netspec.capture.functions.arithmetic import operand
+from netspec.capture.functions.comparing import as_numbers
+from netspec.capture.functions.masks import Truth, low, masked, numbers_of, of_rank, true_value, truth_of
+from netspec.capture.graph import Traced, TracedCall
+from netspec.capture.items import made
+from netspec.capture.lowering.forms import Form, NoForm
+from netspec.capture.lowering.lowering import Handler, Lowering
+from netspec.capture.modules.binding import bound
+
+# ---- by truth values
+
+
+def _masked_fill(lowering: Lowering, call: TracedCall) -> None:
+    """`masked_fill` of scores; of zeros as torch's encoder turns a mask of truth values into one of numbers."""
+    given = bound(call, "input mask value")
+    zeros = numbers_of(lowering, given["input"]) if not given["input"].varies else None
+    number: Any = given["value"]
+    if isinstance(number, Traced):
+        found = numbers_of(lowering, number)
+        number = float(found) if found is not None and found.numel() == 1 else None
+    if zeros is not None and not bool(zeros.any()) and number == float("-inf") and given["mask"].varies:
+        lowering.hidden[call.results[0]] = given["mask"]
+        return
+    hidden = truth_of(lowering, given["mask"])
+    if low(number):
+        masked(lowering, call, given["input"], hidden)
+    else:
+        _filled(lowering, call, given["input"], hidden, number)
+
+
+def _where(lowering: Lowering, call: TracedCall) -> None:
+    """`where(mask, scores, -inf)`, and the other way round; else a number or a tensor where a mask is true."""
+    given = bound(call, "condition input=None other=None")
+    one, other = (_number_or(lowering, given[name]) for name in ("input", "other"))
+    truth = truth_of(lowering, given["condition"])
+    opposite = truth._replace(is_opposite=not truth.is_opposite)
+    if low(other):
+        masked(lowering, call, one, opposite)
+    elif low(one):
+        masked(lowering, call, other, truth)
+    elif isinstance(one, Traced) and isinstance(other, Traced):
+        _chosen(lowering, call, truth, one, other)
+    elif isinstance(one, Traced):
+        _filled(lowering, call, one, opposite, other)
+    else:
+        _filled(lowering, call, other, truth, one)
+
+
+def _number_or(lowering: Lowering, value: Any) -> Any:
+    """The number that all of a tensor's are, which no input decides; anything else as it is."""
+    found = numbers_of(lowering, value) if isinstance(value, Traced) else None
+    is_number = found is not None and found.numel() > 0 and bool((found == found.flatten()[0]).all())
+    return float(found.flatten()[0]) if found is not None and is_number else value
+
+
+def _filled(lowering: Lowering, call: TracedCall, value: Any, hidden: Truth, number: Any) -> None:
+    """A number where a mask is true."""
+    if not isinstance(value, Traced) or not isinstance(number, (int, float)):
+        raise NoForm(f"`{call.name}` of two numbers has no form in a spec, or of a tensor in the place of a number")
+    if not value.varies:
+        raise NoForm(f"`{call.name}` of what no input decides has no form in a spec")
+    taken = lowering.taken(value)
+    own = _mask_of(lowering, call, hidden, len(value.shape))
+    lowering.add(call, "MaskedFill", taken, {"value": number} if number else {}, reads={"mask": (own,)})
+
+
+def _chosen(lowering: Lowering, call: TracedCall, truth: Truth, one: Traced, other: Traced) -> None:
+    """One tensor where a mask is true, another where it is false: that which has all the result's sizes comes first."""
+    result = call.results[0]
+    one, other = (as_numbers(lowering, call, value, result.dtype) for value in (one, other))
+    if not one.varies or one.shape != result.shape:
+        one, other, truth = other, one, truth._replace(is_opposite=not truth.is_opposite)
+    if not one.varies or one.shape != result.shape:
+        raise NoForm(f"`{call.name}` of two tensors that are both repeated along axes has no form in a spec")
+    value = lowering.taken(one)
+    beside, form = operand(lowering, other, result, Form())
+    if not isinstance(beside, Traced):
+        _filled(lowering, call, one, truth._replace(is_opposite=not truth.is_opposite), beside)
+        return
+    if form is not None and not form.plain:
+        raise NoForm("its batch is merged with another axis, or is not the first")
+    condition = _mask_of(lowering, call, truth, len(result.shape))
+    lowering.add(call, "Where", value, reads={"condition": (condition,), "other": (beside,)})
+
+
+def _mask_of(lowering: Lowering, call: TracedCall, truth: Truth, rank: int) -> Traced:
+    """The value of a spec that is true where a mask is, with as many axes as what is chosen from.
+
+    Raises:
+        NoForm: it has more, or numbers and values make it together.
+    """
+    if truth.numbers is None or truth.values:
+        own = lowering.taken(of_rank(lowering, true_value(lowering, call, truth), rank))
+        if len(own.shape) != rank:
+            raise NoForm(f"`{call.name}` with a mask of {len(own.shape)} axes and a tensor of {rank} has no form")
+        return own
+    numbers = ~truth.numbers if truth.is_opposite else truth.numbers
+    while numbers.dim() > rank - 1 and numbers.shape[0] == 1:
+        numbers = numbers[0]
+    if numbers.dim() >= rank:
+        raise NoForm(f"`{call.name}` with a mask of other numbers for each example has no form")
+    sizes = (*(1 for _ in range(rank - 1 - numbers.dim())), *numbers.shape)
+    known = Traced("numbers", sizes, "bool", tensor=numbers.reshape(sizes))
+    return lowering.constant(known, (1, *sizes))
+
+
+# ---- by numbers
+
+
+def of_each(lowering: Lowering, call: TracedCall, value: Traced, index: tuple[Any, ...]) -> bool:
+    """Write the places that each example chooses for itself, `x[arange(len(x)), index]`; whether it is that."""
+    if len(index) < 2 or any(part is not Ellipsis and part != slice(None) for part in index[2:]):
+        return False
+    rows, places = index[:2]
+    if not isinstance(places, Traced) or not places.varies or not is_each_example(lowering, rows, places):
+        return False
+    _gathered(lowering, call, value, places)
+    return True
+
+
+def is_each_example(lowering: Lowering, rows: Any, beside: Traced | None = None) -> bool:
+    """Whether a part of an index is the numbers of all examples in their order, as a column beside a further part."""
+    numbers = numbers_of(lowering, rows) if isinstance(rows, Traced) else None
+    further = 0 if beside is None else len(beside.shape) - 1
+    shape = (lowering.batch, *(1 for _ in range(further)))
+    if numbers is None or tuple(numbers.shape) != shape:
+        return False
+    return torch.equal(numbers.flatten(), torch.arange(lowering.batch))
+
+
+def _gathered(lowering: Lowering, call: TracedCall, value: Traced, places: Traced) -> None:
+    if places.dtype != "int64":
+        raise NoForm(f"places are chosen by {places.dtype} values")
+    own = lowering.taken(places)
+    lowering.add(call, "Gather", lowering.taken(value), reads={"index": (own,)})
+
+
+def _gather(lowering: Lowering, call: TracedCall) -> None:
+    """`x.gather(1, index)` with an index that is one for all that stands behind its axis."""
+    given = bound(call, "input dim index" if call.name == "gather" else "input indices dim=None")
+    value, dim, index = given["input"], given["dim"], given.get("index", given.get("indices"))
+    if not isinstance(value, Traced) or not isinstance(index, Traced) or not index.varies:
+        raise NoForm(f"`{call.name}` by places that no input decides has no form in a spec: an index has")
+    source = lowering.expanded.get(index, index)
+    is_one = len(source.shape) == len(value.shape) and set(source.shape[2:]) <= {1}
+    if dim is None or dim % len(value.shape) != 1 or not is_one or call.results[0].shape[2:] != value.shape[2:]:
+        raise NoForm(
+            f"`{call.name}` of other places for each number has no form in a spec, which chooses along one axis"
+        )
+    places = made(source.shape[:2], source)
+    lowering.move(source, places, lambda layout: layout.reshaped(places.shape))
+    _gathered(lowering, call, value, places)
+
+
+def _arg_max(lowering: Lowering, call: TracedCall) -> None:
+    given = bound(call, "input dim=None keepdim=False")
+    placed(lowering, call, given["input"], given["dim"], keepdim=given["keepdim"])
+
+
+def placed(lowering: Lowering, call: TracedCall, value: Any, along: int | None, *, keepdim: bool) -> None:
+    """The place of the largest value along an axis; of the smallest where that is what is called."""
+    if isinstance(value, Traced) and value.dtype == "bool":
+        value = as_numbers(lowering, call, value)
+    taken, form = lowering.anywhere(value)
+    rank = len(value.shape)
+    dim = form.axis(along, rank) if along is not None else None
+    if dim is None or along is None:
+        raise NoForm(f"`{call.name}` over the batch mixes examples")
+    if "min" in call.name:
+        turned = made(value.shape, value)
+        lowering.add(call, "use", None, terms=(taken, "*", -1), form=form, gives=(turned,))
+        taken = turned
+    after = form if keepdim else form._replace(at=form.at - (along % rank < form.at))
+    lowering.layered(call, "ArgMax", taken, {"dim": dim, "keepdim": keepdim}, form=after)
+
+
+HANDLERS: Final[dict[str, Handler]] = {
+    "where": _where,
+    "masked_fill": _masked_fill,
+    **dict.fromkeys(("gather", "take_along_dim"), _gather),
+    **dict.fromkeys(("argmax", "argmin"), _arg_max),
+}

@@ -1,0 +1,161 @@
+"""Values that are chosen by truth values and by numbers that the input decides."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from netspec.capture.graph import NotCaptured
+from netspec.capture.importing import FromTorch, from_torch
+from tests.capture.modules import around
+
+T: Any = torch
+"""torch, of whose functions some have no types."""
+
+
+def found_of(forward: Callable[..., Any], *parts: nn.Module, inputs: tuple[Tensor, ...]) -> FromTorch:
+    """The spec of a module with these layers and this `forward`."""
+    return from_torch(around(forward, *parts), *inputs)
+
+
+def words_of(found: FromTorch) -> list[str]:
+    """The layers that choose, in their order."""
+    return re.findall(r"MaskedFill|Where|Gather|ArgMax", found.text)
+
+
+WORDS = torch.tensor([[3, 1, 2, 0, 0], [1, 4, 4, 2, 0]])
+FEATURES = torch.randn(2, 5, 6)
+
+
+def few(y: Tensor) -> Tensor:
+    """Numbers of places that are in every axis."""
+    return (y > 0).sum(1, keepdim=True).clamp(max=3)
+
+
+# ---- by truth values
+
+
+@pytest.mark.parametrize(
+    ("choose", "layers"),
+    [
+        (lambda x, y: T.where(x > 0, x, 0.1 * x), ["Where"]),
+        (lambda x, y: T.where(x > 0, y, x), ["Where"]),
+        (lambda x, y: T.where(x > 0, x, 0.0), ["MaskedFill"]),
+        (lambda x, y: T.where(x > 0, 1.0, x), ["MaskedFill"]),
+        (lambda x, y: T.where(~(x > 0), x, y), ["Where"]),
+        (lambda x, y: T.where((x > 0) & (y > 0), x, y), ["Where"]),
+        (lambda x, y: T.where(x.sum(-1, keepdim=True) > 0, x, y), ["Where"]),
+        (lambda x, y: T.where(x > 0, x, y.mean(-1, keepdim=True)), ["Where"]),
+        (lambda x, y: T.where(x > 0, y.mean(-1, keepdim=True), x), ["Where"]),
+        (lambda x, y: T.where(T.eye(5, 6).bool(), x, y), ["Where"]),
+        (lambda x, y: x.masked_fill(y > 0, 2.0), ["MaskedFill"]),
+        (lambda x, y: x.masked_fill(~(y > 0), 2.0), ["MaskedFill"]),
+    ],
+)
+def test_a_condition_that_the_input_decides(choose: Callable[[Tensor, Tensor], Tensor], layers: list[str]) -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        return choose(self.a(x), self.b(x))
+
+    assert words_of(found_of(forward, nn.Linear(6, 6), nn.Linear(6, 6), inputs=(FEATURES,))) == layers
+
+
+def test_words_of_padding_have_a_vector_that_is_learned() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.words = nn.Embedding(9, 4)
+            self.none = nn.Parameter(torch.zeros(4))
+
+        def forward(self, ids: Tensor) -> Tensor:
+            return T.where((ids == 0).unsqueeze(-1), self.none, self.words(ids)).sum(1)
+
+    found = from_torch(Net(), WORDS)
+    assert words_of(found) == ["Where"]
+    assert "name: none" in found.text
+
+
+def test_an_input_of_truth_values_and_its_opposite() -> None:
+    def forward(self: Any, x: Tensor, keep: Tensor) -> Tensor:
+        y = self.a(x)
+        return T.where(keep.unsqueeze(-1), y, 0.0) + y.masked_fill(keep[..., None], 2.0)
+
+    found = found_of(forward, nn.Linear(6, 4), inputs=(FEATURES, WORDS > 0))
+    assert words_of(found) == ["MaskedFill", "MaskedFill"]
+
+
+def test_two_tensors_that_are_both_repeated_are_refused() -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        y = self.a(x)
+        return T.where(y > 0, y.mean(1, keepdim=True), y.mean(2, keepdim=True))
+
+    with pytest.raises(NotCaptured, match=r"test_choosing\.py:\d+: `where` of two tensors that are both repeated"):
+        found_of(forward, nn.Linear(6, 4), inputs=(FEATURES,))
+
+
+# ---- by numbers
+
+
+def test_the_state_behind_the_last_word_of_each_text() -> None:
+    def forward(self: Any, ids: Tensor) -> Tensor:
+        lengths = (ids != 0).sum(1)
+        states, _ = self.b(self.a(ids))
+        return self.c(states[T.arange(ids.shape[0]), (lengths - 1).clamp(min=0)])
+
+    parts = (nn.Embedding(9, 6), nn.GRU(6, 6, batch_first=True), nn.Linear(6, 3))
+    assert words_of(found_of(forward, *parts, inputs=(WORDS,))) == ["Gather"]
+
+
+def test_lengths_that_are_given() -> None:
+    def forward(self: Any, x: Tensor, lengths: Tensor) -> Tensor:
+        states, _ = self.a(x)
+        return self.b(states[T.arange(x.size(0)), lengths - 1, :])
+
+    parts = (nn.LSTM(6, 6, batch_first=True), nn.Linear(6, 3))
+    found = found_of(forward, *parts, inputs=(FEATURES, torch.tensor([3, 5])))
+    assert words_of(found) == ["Gather"]
+
+
+@pytest.mark.parametrize(
+    ("choose", "layers"),
+    [
+        (lambda y, s: y[T.arange(len(y)), s.argmax(1)], ["ArgMax", "Gather"]),
+        (lambda y, s: y[T.arange(len(y)), s.argmin(-1)], ["ArgMax", "Gather"]),
+        (lambda y, s: y[T.arange(len(y)), s.max(1)[1]], ["ArgMax", "Gather"]),
+        (lambda y, s: y[T.arange(len(y)), s.max(1).indices] * s.max(1).values[:, None], ["ArgMax", "Gather"]),
+        (lambda y, s: y.gather(1, s.argmax(1)[:, None, None].expand(-1, 1, 4)).squeeze(1), ["ArgMax", "Gather"]),
+        (lambda y, s: T.take_along_dim(y, s.argmax(1, keepdim=True)[..., None], 1), ["ArgMax", "Gather"]),
+        (lambda y, s: s.gather(1, s.argmax(1, keepdim=True)), ["ArgMax", "Gather"]),
+        (lambda y, s: y[T.arange(len(y))[:, None], few(y)[:, 0]], ["Gather"]),
+        (lambda y, s: y[T.arange(len(y)), 2], []),
+        (lambda y, s: y[T.arange(len(y)), :, -1], []),
+    ],
+)
+def test_places_that_each_example_chooses(choose: Callable[[Tensor, Tensor], Tensor], layers: list[str]) -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        return choose(self.a(x), self.b(x).squeeze(-1))
+
+    x = torch.randn(2, 7, 6)
+    assert words_of(found_of(forward, nn.Linear(6, 4), nn.Linear(6, 1), inputs=(x,))) == layers
+
+
+@pytest.mark.parametrize(
+    ("choose", "told"),
+    [
+        (lambda y: y.gather(2, few(y)), "`gather` of other places for each number has no form"),
+        (lambda y: y.gather(1, few(y)), "`gather` of other places for each number has no form"),
+        (lambda y: y.argmax() + y, "`argmax` over the batch mixes examples"),
+        (lambda y: y[T.arange(len(y)).flip(0), y.sum(2).argmax(1)], "values are chosen by several tensors"),
+    ],
+)
+def test_places_of_other_kinds_are_refused(choose: Callable[[Tensor], Tensor], told: str) -> None:
+    def forward(self: Any, x: Tensor) -> Tensor:
+        return choose(self.a(x))
+
+    with pytest.raises(NotCaptured) as caught:
+        found_of(forward, nn.Linear(6, 4), inputs=(torch.randn(2, 7, 6),))
+    assert re.search(rf"test_choosing\.py:\d+: {re.escape(told)}", str(caught.value))

@@ -97,6 +97,54 @@ def test_two_tensors_that_are_both_repeated_are_refused() -> None:
         found_of(forward, nn.Linear(6, 4), inputs=(FEATURES,))
 
 
+@pytest.mark.parametrize(
+    "choose",
+    [
+        lambda x, seen: x.masked_fill(seen.any(1)[:, None, None], 2.0),
+        lambda x, seen: x.masked_fill(seen.all(1)[:, None, None], 2.0),
+        lambda x, seen: T.where(seen.any(1, keepdim=True)[..., None], x, 2.0 * x),
+    ],
+)
+def test_whether_any_or_all_are_true(choose: Callable[[Tensor, Tensor], Tensor]) -> None:
+    def forward(self: Any, x: Tensor, seen: Tensor) -> Tensor:
+        return choose(self.a(x), seen)
+
+    assert words_of(found_of(forward, nn.Linear(6, 4), inputs=(FEATURES, WORDS > 2)))
+
+
+def test_steps_behind_a_length_that_is_given_are_left_out() -> None:
+    def mean(self: Any, x: Tensor, lengths: Tensor) -> Tensor:
+        seen = T.arange(x.size(1))[None, :] < lengths[:, None]
+        return (self.a(x) * seen.unsqueeze(-1)).sum(1) / lengths.clamp(min=1)[:, None]
+
+    def attended(self: Any, x: Tensor, lengths: Tensor) -> Tensor:
+        hidden = T.arange(x.size(1)) >= lengths[:, None]
+        return self.a(x, x, x, key_padding_mask=hidden)[0].masked_fill(hidden[..., None], 0.0)
+
+    lengths = torch.tensor([3, 5])
+    assert "Less" in found_of(mean, nn.Linear(6, 4), inputs=(FEATURES, lengths)).text
+    attention = nn.MultiheadAttention(6, 2, batch_first=True)
+    assert words_of(found_of(attended, attention, inputs=(FEATURES, lengths))) == ["MaskedFill"]
+
+
+def test_tensors_are_compared_by_their_difference() -> None:
+    def larger(self: Any, x: Tensor) -> Tensor:
+        a, b = self.a(x), self.b(x)
+        return T.where(a > b, 2 * a, b)
+
+    def same(self: Any, ids: Tensor) -> Tensor:
+        return (ids[:, :, None] == ids[:, None, :]).float() @ self.a(ids)
+
+    def refused(self: Any, x: Tensor) -> Tensor:
+        return T.where(self.a(x) >= self.b(x), x, 2 * x)  # infinite ones are equal, and their difference is none
+
+    parts = (nn.Linear(6, 6), nn.Linear(6, 6))
+    assert "Greater: 0" in found_of(larger, *parts, inputs=(FEATURES,)).text
+    assert "Equal: 0" in found_of(same, nn.Embedding(9, 4), inputs=(WORDS,)).text
+    with pytest.raises(NotCaptured, match=r"test_choosing\.py:\d+: `ge` of two tensors has no form"):
+        found_of(refused, *parts, inputs=(FEATURES,))
+
+
 # ---- by numbers
 
 

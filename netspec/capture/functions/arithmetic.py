@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import torch
 
-from netspec.capture.functions.comparing import as_numbers
+from netspec.capture.functions.kinds import as_numbers
 from netspec.capture.functions.masks import added
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import PlacedItem, made

@@ -8,7 +8,7 @@ from typing import Any, Final
 import torch
 
 from netspec.capture.functions.arithmetic import operand
-from netspec.capture.functions.comparing import as_numbers
+from netspec.capture.functions.kinds import as_numbers
 from netspec.capture.functions.masks import Truth, low, masked, numbers_of, of_rank, true_value, truth_of
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import made

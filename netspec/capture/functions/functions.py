@@ -8,7 +8,7 @@ from netspec.capture.functions import folds, moves, padding, placing, products, 
 from netspec.capture.functions.arithmetic import HANDLERS as ARITHMETIC
 from netspec.capture.functions.choosing import HANDLERS as CHOICES
 from netspec.capture.functions.comparing import HANDLERS as COMPARISONS
-from netspec.capture.functions.comparing import retyped
+from netspec.capture.functions.kinds import retyped
 from netspec.capture.functions.masks import HANDLERS as MASKS
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.lowering.forms import NoForm

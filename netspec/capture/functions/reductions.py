@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 
 from netspec.capture.functions.arithmetic import part_of
 from netspec.capture.functions.choosing import placed
-from netspec.capture.functions.comparing import as_numbers
+from netspec.capture.functions.kinds import as_numbers
 from netspec.capture.graph import TracedCall
 from netspec.capture.items import made
 from netspec.capture.lowering.forms import NoForm
@@ -71,6 +71,21 @@ def _extreme(name: str) -> Handler:
     return handle
 
 
+def _truth(name: str) -> Handler:
+    """Whether any of truth values is true, or all are: the largest of 0 and 1, or the smallest."""
+
+    def handle(lowering: Lowering, call: TracedCall) -> None:
+        given = bound(call, "input dim=None keepdim=False")
+        found = made(call.results[0].shape, call.results[0])
+        found.dtype = "int64"
+        numbers = as_numbers(lowering, call, given["input"])
+        _reduced(lowering, part_of(call, found), name, given | {"input": numbers})
+        value, form = lowering.anywhere(found)
+        lowering.layered(call, "Equal", value, {"other": 1}, form=form)
+
+    return handle
+
+
 def _norm(lowering: Lowering, call: TracedCall) -> None:
     """A norm of vectors; of matrices the root of their squares' sum."""
     given = bound(call, "input p='fro' dim=None keepdim=False dtype=None")
@@ -95,6 +110,8 @@ HANDLERS: Final[dict[str, Handler]] = {
     "sum": _reduction("Sum"),
     "amax": _reduction("Max"),
     "amin": _reduction("Min"),
+    "any": _truth("Max"),
+    "all": _truth("Min"),
     "max": _extreme("Max"),
     "min": _extreme("Min"),
     **dict.fromkeys(("logsumexp", "special_logsumexp"), _reduction("LogSumExp")),

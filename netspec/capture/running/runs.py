@@ -64,7 +64,8 @@ def resized(tensor: Tensor, batch: int, sizes: Sequence[int] | None = None) -> T
         found[..., 0], found[..., -1] = first, not first
         return found
     high = int(tensor.max()) + 1 if tensor.numel() else 1
-    return torch.randint(0, high, shape, generator=generator).to(tensor.dtype)
+    low = int(tensor.min()) if tensor.numel() and tensor.dim() == 1 else 0  # of each example one: lengths begin at 1
+    return torch.randint(low, high, shape, generator=generator).to(tensor.dtype)
 
 
 def tensors_of(tree: Any) -> list[Tensor]:

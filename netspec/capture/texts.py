@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import Final, NamedTuple
@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from netspec.capture.families.defaults import stated
 from netspec.capture.families.family import DIFFERENT, FamilyLayers
 from netspec.capture.families.tree import ListRecorder
+from netspec.capture.families.values import Value
 from netspec.capture.functions.calls import CALLS
 from netspec.capture.functions.functions import HANDLERS
 from netspec.capture.graph import (
@@ -44,6 +45,7 @@ from netspec.capture.shaping.blocks import BlockFound, with_blocks
 from netspec.capture.shaping.folding import Folding
 from netspec.capture.shaping.heads import set_aside
 from netspec.capture.shaping.housing import housed, unhoused
+from netspec.capture.shaping.packing import ListHabits
 from netspec.capture.shaping.schedule import JOINS, BodyNames
 from netspec.capture.shaping.shape import shaped, share
 from netspec.capture.shaping.ties import tie
@@ -97,21 +99,24 @@ def structured(trace: Trace, name: str) -> WrittenTrace:
     return _written(trace, name, items, lowering, blocks, is_flat=False)
 
 
-def together(traces: Sequence[Trace], name: str, members: Sequence[str]) -> list[WrittenTrace]:
+def together(
+    runs: Sequence[Callable[[], Trace]],
+    name: str,
+    members: Sequence[str],
+    arguments: Sequence[Mapping[str, Value]] = (),
+) -> list[WrittenTrace]:
     """The spec of several traces, which is one for all: each is a variant.
 
     Args:
-        traces: of the members of a family.
+        runs: trace each member of a family, anew each time.
         name: of the spec.
         members: the names of the variants.
+        arguments: with which each member was made, by name, after which variables are called.
 
     Raises:
         NotCaptured: a call has no form in a spec, or the members are not the same but for numbers.
     """
-    made: list[tuple[list[PlacedItem], Lowering]] = []
-    for trace, member in zip(traces, members, strict=True):
-        with of_member(member):
-            made.append(items_of(trace))
+    made, traces = _side_by_side(runs, members)
     homes = [housed(items) for items, _ in made]
     blocks = with_blocks(*(items for items, _ in made))
     for home in homes:
@@ -124,7 +129,8 @@ def together(traces: Sequence[Trace], name: str, members: Sequence[str]) -> list
     for body, recorder in zip(bodies, recorders, strict=True):
         list(lines(body.items, body.names, "", recorder))
     values = {name for body in bodies for name in body.names.values()}
-    family = FamilyLayers(folding.parameters, {*(value.partition("[")[0] for value in values), *folding.tables})
+    taken = {*(value.partition("[")[0] for value in values), *folding.tables}
+    family = FamilyLayers(folding.parameters, taken, arguments)
     layers = family.lines(recorders, members)
     inputs = [_input(trace) for trace in traces]
     _check_equal("takes", inputs, members)
@@ -135,6 +141,26 @@ def together(traces: Sequence[Trace], name: str, members: Sequence[str]) -> list
     text = _whole(head, folding, variants, parts, [*layers, *bodies[0].tail])
     found = [_found(trace, *each, text, len(blocks)) for trace, each in zip(traces, made, strict=True)]
     return [each._replace(variant=member) for each, member in zip(found, members, strict=True)]
+
+
+def _side_by_side(
+    runs: Sequence[Callable[[], Trace]], members: Sequence[str]
+) -> tuple[list[tuple[list[PlacedItem], Lowering]], list[Trace]]:
+    """The items of each member, with lists of modules written as those of the others are, and the traces."""
+    common = ListHabits()
+    while True:
+        made: list[tuple[list[PlacedItem], Lowering]] = []
+        traces: list[Trace] = []
+        habits: list[ListHabits] = []
+        for traced, member in zip(runs, members, strict=True):
+            with of_member(member):
+                traces.append(traced())
+                habits.append(ListHabits.common([common]))
+                made.append(items_of(traces[-1], habits[-1]))
+        found = ListHabits.common(habits)
+        if found == common or all(each == found for each in habits):
+            return made, traces
+        common = found
 
 
 @contextmanager
@@ -159,8 +185,12 @@ _ALONE: Final = (
 )
 
 
-def items_of(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
+def items_of(trace: Trace, habits: ListHabits | None = None) -> tuple[list[PlacedItem], Lowering]:
     """The items of a trace in their shape, and what they were lowered by.
+
+    Args:
+        trace: of a network.
+        habits: how lists of modules are written; what this network shows of it is noted there.
 
     Raises:
         NotCaptured: a call has no form in a spec.
@@ -194,7 +224,7 @@ def items_of(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
     combined(items, outputs)
     joined(items, outputs)
     with_terms(items, outputs)
-    items = shaped(chained(items, outputs))
+    items = shaped(chained(items, outputs), habits or ListHabits())
     trouble = share(items)
     if trouble:
         raise NotCaptured(f"`{trouble[0]}` runs in several modules, which a spec cannot say")

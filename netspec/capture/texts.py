@@ -24,7 +24,7 @@ from netspec.capture.graph import (
     of_program,
     writes_layers,
 )
-from netspec.capture.items import Names, PlacedItem, layers_of, spliced
+from netspec.capture.items import PlacedItem, layers_of, spliced
 from netspec.capture.lowering.constants import settle
 from netspec.capture.lowering.forms import Form
 from netspec.capture.lowering.lifted import unread_dropped
@@ -125,10 +125,12 @@ def together(
     folding = Folding({block.name: block.given for block in blocks})
     parts = [line for block in blocks for line in _block(block, folding)]
     bodies = [_body(trace, *each) for trace, each in zip(traces, made, strict=True)]
+    for body in bodies:
+        body.schedule.label([other.schedule for other in bodies if other is not body])
     recorders = [ListRecorder() for _ in bodies]
     for body, recorder in zip(bodies, recorders, strict=True):
-        list(lines(body.items, body.names, "", recorder))
-    values = {name for body in bodies for name in body.names.values()}
+        list(lines(body.items, body.schedule.names, "", recorder))
+    values = {name for body in bodies for name in body.schedule.names.values()}
     taken = {*(value.partition("[")[0] for value in values), *folding.tables}
     family = FamilyLayers(folding.parameters, taken, arguments)
     layers = family.lines(recorders, members)
@@ -239,7 +241,8 @@ def _written(
     folding = None if is_flat else Folding({block.name: block.given for block in blocks})
     parts = [line for block in blocks for line in _block(block, folding)]
     body = _body(trace, items, lowering)
-    layers = list(lines(body.items, body.names, "  ", folding))
+    body.schedule.label()
+    layers = list(lines(body.items, body.schedule.names, "  ", folding))
     head = [*_head(name, [items]), f"input: {_input(trace)}", ""]
     return _found(trace, items, lowering, _whole(head, folding, [], parts, [*layers, *body.tail]), len(blocks))
 
@@ -276,7 +279,8 @@ class _Body(NamedTuple):
     """The layers of a network, each with what it takes in front of it."""
 
     items: list[PlacedItem]
-    names: Names
+    schedule: BodyNames
+    """Which has no labels yet."""
     tail: list[str]
     """The lines of its outputs, if it has several."""
 
@@ -289,13 +293,13 @@ def _body(trace: Trace, items: list[PlacedItem], lowering: Lowering) -> _Body:
     if len(outputs) > 1:
         for value in outputs:
             names.need(value)
-        names.finish(done, outputs)
+        names.name(done, outputs)
         tail = ["", f"output: {_outputs(trace, [names.names[value] for value in outputs])}"]
     else:
         if outputs[0] is not last:
             names.use(outputs[0], done)
-        names.finish(done)
-    return _Body(done, names.names, tail)
+        names.name(done)
+    return _Body(done, names, tail)
 
 
 def _outputs(trace: Trace, names: Sequence[str]) -> str:

@@ -148,6 +148,14 @@ class LoopScope:
         parts = self.parts(column)
         if all(len(known(part)) <= 1 for part in parts):
             return self.outer.text([next(iter(known(part)), None) for part in parts], name, site)
+        return self._own(parts, column, name)
+
+    def number(self, column: Column, site: Site) -> str:
+        """The number in the name of an item of the loop, which two rounds may not share."""
+        return self.text(column, "i", site) if max(self.counts) > 1 else self._own(self.parts(column), column, "i")
+
+    def _own(self, parts: Sequence[tuple[Value, ...]], column: Column, name: str) -> str:
+        """A name of the loop for a column, or a formula with one."""
         for own, values in self.columns.items():
             if fits(column, values):
                 return own
@@ -239,4 +247,5 @@ def _range(start: int, count: str) -> str:
     """So many numbers from one on."""
     if start == 0:
         return f"range({count})"
-    return f"range({start}, {int(count) + start if count.isdigit() else f'{count} + {start}'})"
+    end = str(int(count) + start) if count.isdigit() else f"{count} + {start}"
+    return f"range({start}, {end.removesuffix(f' - {start} + {start}')})"

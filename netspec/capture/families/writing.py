@@ -13,6 +13,7 @@ from netspec.capture.families.values import Value, is_alone
 from netspec.capture.modules.offered import is_known, layer_class
 from netspec.capture.shaping.folding import Entry, beside, loop_entry, repeat_entry
 from netspec.capture.shaping.places import flag_word
+from netspec.capture.shaping.schedule import JOINS
 
 _FEWEST = 3
 """LoopScope that differ and are a loop."""
@@ -20,13 +21,14 @@ _SMALL = 4
 """Items of a round that is written once more where there are fewer."""
 
 
-def entries(rows: Sequence[Row | None], scope: Scope, home: str = "") -> list[Entry]:
+def entries(rows: Sequence[Row | None], scope: Scope, home: str = "", *, is_round: bool = False) -> list[Entry]:
     """The entries of a list.
 
     Args:
         rows: what the list is each time that it is met, with the same symbols; None where it is not there.
         scope: where it stands.
         home: what the list is called in the module.
+        is_round: it is one of a loop.
     """
     found: list[Entry] = []
     some = next(row for row in rows if row is not None)
@@ -37,7 +39,7 @@ def entries(rows: Sequence[Row | None], scope: Scope, home: str = "") -> list[En
             continue
         found += _perhaps([{} if place is None else place.before for place in places], scope, home)
         if element.symbol is not EDGE:
-            found.append(_item(places, scope, home))
+            found.append(_item(places, scope, home, is_round=is_round))
         found += _perhaps([{} if place is None else place.after for place in places], scope, home)
     return found
 
@@ -58,22 +60,33 @@ def _perhaps(held: Sequence[Mapping[Symbol, Element]], scope: Scope, home: str) 
     """Items that are not there each time, where all stand beside one item."""
     several = {symbol: [each.get(symbol) for each in held] for symbol in _merged([[*each] for each in held])}
     nodes = {symbol: [place.node for place in places if place and place.node] for symbol, places in several.items()}
+    there: dict[Symbol, tuple[Value, ...]] = {
+        symbol: tuple("false" if place is None else "true" for place in places) for symbol, places in several.items()
+    }
     names = [_home(each) for each in nodes.values()]
-    found: list[Entry] = []
-    for symbol, places in several.items():
-        name, node = _home(nodes[symbol]), nodes[symbol][0]
-        called = name if names.count(name) == 1 else ""  # what is in the place of another is called as what it is
-        entry = _item(places, scope, home)
-        there: list[Value] = ["false" if place is None else "true" for place in places]
-        flag = scope.presence(there, "\n".join(entry))
-        if flag:
-            found.append(beside(entry, f'when: "{flag}"'))
-            continue
-        kin = frozenset(filter(None, (name, _family(node.word))))
-        site = Site(home, id(node), kin)
-        flag = scope.text(there, f"has_{flag_word(called if node.name else '', called, node.word)}", site)
-        found.append(entry if flag == "true" else beside(entry, f"when: {flag}"))
-    return found
+    flags: dict[Symbol, str] = {}
+    found: dict[Symbol, Entry] = {}
+    for symbol in sorted(several, key=lambda each: _is_minor(nodes[each])):
+        found[symbol] = _item(several[symbol], scope, home)
+        flag = scope.presence(there[symbol], "\n".join(found[symbol]))
+        if not flag and _is_minor(nodes[symbol]):
+            flag = next((known for other, known in flags.items() if there[other] == there[symbol]), "")
+        if not flag:
+            name, node = _home(nodes[symbol]), nodes[symbol][0]
+            called = name if names.count(name) == 1 else ""  # what is in the place of another is called as what it is
+            site = Site(home, id(node), frozenset(filter(None, (name, _family(node.word)))))
+            base = f"has_{flag_word(called if node.name else '', called, node.word)}"
+            flag = scope.text(there[symbol], base, site)
+        flags[symbol] = flag
+        if flag != "true":
+            found[symbol] = beside(found[symbol], f'when: "{flag}"' if ">" in flag else f"when: {flag}")
+    return [found[symbol] for symbol in several]
+
+
+def _is_minor(nodes: Sequence[Node]) -> bool:
+    """Whether an item goes along with another that may be there: a join, a name, what a function does."""
+    word = nodes[0].word
+    return not _home(nodes) and (word in JOINS or word in ("as", "use") or _family(word) in ("shape", "activation"))
 
 
 def _home(nodes: Sequence[Node]) -> str:
@@ -88,7 +101,7 @@ def _family(word: str) -> str:
     return layer_class(word).family if is_known(word) else ""
 
 
-def _item(places: Sequence[Element | None], scope: Scope, home: str) -> Entry:
+def _item(places: Sequence[Element | None], scope: Scope, home: str, *, is_round: bool = False) -> Entry:
     """An item, with names in the place of what differs."""
     nodes = [None if place is None else place.node for place in places]
     there = [node for node in nodes if node is not None]
@@ -96,7 +109,11 @@ def _item(places: Sequence[Element | None], scope: Scope, home: str) -> Entry:
     site = Site(home, id(some))
     texts: list[tuple[int, int, str]] = []
     for at, opening in enumerate(some.openings):
-        text = scope.text([None if node is None else node.openings[at].text for node in nodes], opening.name, site)
+        column = [None if node is None else node.openings[at].text for node in nodes]
+        if is_round and opening.kind == "i" and isinstance(scope, LoopScope):
+            text = scope.number(column, site)
+        else:
+            text = scope.text(column, opening.name, site)
         if opening.kind == "i" and not text.isdigit():
             text = f"{{{text}}}"
         elif " " in text and not is_alone(some.text[: opening.start], some.text[opening.end :]):
@@ -141,7 +158,7 @@ def _loop(met: Sequence[Sequence[Row]], scope: Scope, home: str, done: int = 0) 
         first = entries([rounds[0] for rounds in met], scope, home)
         return [*first, *_loop([rounds[1:] for rounds in met], scope, home, done + 1)]
     inside = LoopScope(scope, [len(rounds) for rounds in met])
-    body = entries([row for rounds in met for row in rounds], inside, home)
+    body = entries([row for rounds in met for row in rounds], inside, home, is_round=True)
     heading = head(inside, Site(home), done)
     if not inside.columns:
         return [repeat_entry(body, heading.removeprefix("repeat: "))]

@@ -45,6 +45,7 @@ class BodyNames:
         self._starts: dict[int, Traced] = {}
         """What stands at the head of a list."""
         self._needed: list[Traced] = []
+        self._lives: _Lives | None = None
 
     def scheduled(self, items: list[PlacedItem], current: Traced | None) -> tuple[list[PlacedItem], Traced | None]:
         """The items of a list with `use` where another value is needed, and the value that stands at its end."""
@@ -104,6 +105,11 @@ class BodyNames:
 
     def finish(self, items: list[PlacedItem], outputs: Sequence[Traced] = ()) -> None:
         """Give the values their names, and write `as` where they are made; those of the outputs stay to the end."""
+        self.name(items, outputs)
+        self.label()
+
+    def name(self, items: list[PlacedItem], outputs: Sequence[Traced] = ()) -> None:
+        """Give the values their names; those of the outputs stay to the end."""
         lives = _Lives(self._makers, self._heads)
         lives.walk(items)
         for value in outputs:
@@ -114,9 +120,20 @@ class BodyNames:
             stems[re.sub(r"_?\d+$", "", life.base) or life.base].append(life)
         for stem, group in stems.items():
             self._name(stem, group, lives)
-        counts = Counter(self.names[value] for value in self._needed)
-        for life in sorted(found, key=lambda life: life.first):
-            self._label(life.value, lives, is_item=counts[self.names[life.value]] >= _OFTEN)
+        self._lives = lives
+
+    def label(self, others: Sequence[BodyNames] = ()) -> None:
+        """Write `as` where the values are made that have names.
+
+        Args:
+            others: of the other members of a family, in which `as` stands at the same places.
+        """
+        assert self._lives is not None
+        own, *more = [Counter(each.names[value] for value in each._needed) for each in (self, *others)]
+        for value in sorted(self._needed, key=self._lives.first.__getitem__):
+            name = self.names[value]
+            is_item = any(count[name] >= _OFTEN or count[name] != own[name] for count in (own, *more))
+            self._label(value, self._lives, is_item=is_item)
 
     def _base(self, value: Traced) -> str:
         maker, layer = self._makers.get(value), self._layers.get(value)

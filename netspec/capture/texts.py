@@ -125,6 +125,9 @@ def together(
     folding = Folding({block.name: block.given for block in blocks})
     parts = [line for block in blocks for line in _block(block, folding)]
     bodies = [_body(trace, *each) for trace, each in zip(traces, made, strict=True)]
+    families = frozenset(stem for body in bodies for stem in body.schedule.families)
+    for body in bodies:
+        body.schedule.name(body.items, body.outputs, families)
     for body in bodies:
         body.schedule.label([other.schedule for other in bodies if other is not body])
     recorders = [ListRecorder() for _ in bodies]
@@ -281,6 +284,8 @@ class _Body(NamedTuple):
     items: list[PlacedItem]
     schedule: BodyNames
     """Which has no labels yet."""
+    outputs: Sequence[Traced]
+    """Those of several."""
     tail: list[str]
     """The lines of its outputs, if it has several."""
 
@@ -299,7 +304,7 @@ def _body(trace: Trace, items: list[PlacedItem], lowering: Lowering) -> _Body:
         if outputs[0] is not last:
             names.use(outputs[0], done)
         names.name(done)
-    return _Body(done, names, tail)
+    return _Body(done, names, outputs if len(outputs) > 1 else (), tail)
 
 
 def _outputs(trace: Trace, names: Sequence[str]) -> str:

@@ -216,10 +216,11 @@ def head(rounds: LoopScope, site: Site, done: int = 0) -> str:
 
     parts = {name: rounds.parts(column) for name, column in rounds.columns.items()}
     starts = {name: start for name, part in parts.items() if (start := _start(part)) is not None}
-    rest = {name: list(part) for name, part in parts.items() if name not in starts}
+    down = [name for name, part in parts.items() if name not in starts and _counts_down(part)]
+    rest = {name: list(part) for name, part in parts.items() if name not in starts and name not in down}
     if not parts:
         return f"repeat: {count()}"
-    is_counted = [*starts.values()] == [0] and len(rest) == 1
+    is_counted = [*starts.values()] == [0] and len(rest) == 1 and not down
     differing = sum(len(set(part)) > 1 for part in rest.values())
     if len(parts) > 1 and not is_counted and (differing == 0 == len({*rounds.counts}) - 1 or differing >= _MANY):
         rows = [tuple(zip(*column, strict=True)) for column in zip(*parts.values(), strict=True)]
@@ -229,6 +230,7 @@ def head(rounds: LoopScope, site: Site, done: int = 0) -> str:
         return f"for: {', '.join((*starts, *rest))} in enumerate({', '.join(sources.values())})"
     long = f"len({next(iter(sources.values()))})" if sources and len({*rounds.counts}) > 1 else count()
     sources.update({name: _range(start, long) for name, start in starts.items()})
+    sources.update({name: f"range({_plus(long, -1)}, -1, -1)" for name in down})
     texts = [sources[name] for name in parts]
     source = texts[0] if len(texts) == 1 else f"zip({', '.join(texts)})"
     return f"for: {', '.join(parts)} in {source}"
@@ -243,9 +245,22 @@ def _start(parts: Sequence[tuple[Value, ...]]) -> int | None:
     return start
 
 
+def _counts_down(parts: Sequence[tuple[Value, ...]]) -> bool:
+    """Whether columns of which one has several values count down to zero."""
+    return max(map(len, parts)) > 1 and all(whole(part) == [*range(len(part))][::-1] for part in parts)
+
+
 def _range(start: int, count: str) -> str:
     """So many numbers from one on."""
     if start == 0:
         return f"range({count})"
-    end = str(int(count) + start) if count.isdigit() else f"{count} + {start}"
-    return f"range({start}, {end.removesuffix(f' - {start} + {start}')})"
+    return f"range({start}, {_plus(count, start)})"
+
+
+def _plus(count: str, number: int) -> str:
+    """A count and a number more."""
+    if count.isdigit():
+        return str(int(count) + number)
+    name, _, done = count.partition(" - ")
+    more = number - int(done or 0)
+    return f"{name} {'+' if more > 0 else '-'} {abs(more)}" if more else name

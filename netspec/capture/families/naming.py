@@ -14,6 +14,7 @@ from netspec.language.reserved import RESERVED, reserved
 
 _LONGEST: Final = 100
 _HOLE: Final = re.compile(r"\x02(\d+)\x02")
+_LESS: Final = re.compile(r"\((\w+) - (\d+)\) - (\d+)")
 _WIDE: Final = 8
 """From where on a number is no count."""
 _OPPOSITE: Final[dict[Value, Value]] = {"true": "false", "false": "true"}
@@ -89,7 +90,7 @@ def filled(text: str, variables: Sequence[Variable]) -> str:
         front, behind = match.string[: match.start()], match.string[match.end() :]
         return name if name.isidentifier() or is_alone(front, behind) else f"({name})"
 
-    return _HOLE.sub(put, text)
+    return _LESS.sub(lambda match: f"{match[1]} - {int(match[2]) + int(match[3])}", _HOLE.sub(put, text))
 
 
 def is_opposite(column: Column, site: Site, variable: Variable) -> bool:
@@ -111,9 +112,12 @@ def name_variables(variables: list[Variable], taken: set[str], arguments: Sequen
     """
     for variable in variables:
         others = [(n, other) for n, other in enumerate(variables) if other.is_own and other is not variable]
-        found = next(filter(None, (_formula(variable, other, hole(n)) for n, other in others)), "")
-        if found:
-            variable.name, variable.is_own = found, False
+        for number, other in others:
+            found = _formula(variable, other, hole(number))
+            if found:
+                variable.name, variable.is_own = found, False
+                other.sites += variable.sites
+                break
     free = FreeNames(taken)
     columns = _columns(arguments)
     _named_by_arguments(variables, {name: each for name, each in columns.items() if _usable(name, taken)})

@@ -110,7 +110,7 @@ def _item(places: Sequence[Element | None], scope: Scope, home: str, *, is_round
     texts: list[tuple[int, int, str]] = []
     for at, opening in enumerate(some.openings):
         column = [None if node is None else node.openings[at].text for node in nodes]
-        if is_round and opening.kind == "i" and isinstance(scope, LoopScope):
+        if is_round and opening.name == "i" and isinstance(scope, LoopScope):
             text = scope.number(column, site)
         else:
             text = scope.text(column, opening.name, site)
@@ -150,7 +150,7 @@ def _loop(met: Sequence[Sequence[Row]], scope: Scope, home: str, done: int = 0) 
     if len(counts) == 1 and (counts == {1} or is_short):
         return [entry for i in range(len(met[0])) for entry in entries([rounds[i] for rounds in met], scope, home)]
     if (
-        not is_equal
+        any(len({key(row, has_numbers=False) for row in rounds}) > 1 for rounds in met)
         and counts != {2}
         and all(met)
         and all(len({key(row) for row in rounds[1:]}) <= 1 for rounds in met)
@@ -159,10 +159,16 @@ def _loop(met: Sequence[Sequence[Row]], scope: Scope, home: str, done: int = 0) 
         return [*first, *_loop([rounds[1:] for rounds in met], scope, home, done + 1)]
     inside = LoopScope(scope, [len(rounds) for rounds in met])
     body = entries([row for rounds in met for row in rounds], inside, home, is_round=True)
-    heading = head(inside, Site(home), done)
+    heading = head(inside, Site(home or _stem(met)), done)
     if not inside.columns:
         return [repeat_entry(body, heading.removeprefix("repeat: "))]
     return [loop_entry(f"- {heading}", [line for entry in body for line in entry])]
+
+
+def _stem(met: Sequence[Sequence[Row]]) -> str:
+    """What the first item of rounds that has a name is called, without its number."""
+    names = (each.node.name for rounds in met for row in rounds for each in row if each.node is not None)
+    return re.sub(r"_*\d+$", "", next(filter(None, names), ""))
 
 
 def _size(row: Row) -> int:
@@ -170,15 +176,18 @@ def _size(row: Row) -> int:
     return sum(1 + sum(map(_size, element.lists)) + sum(map(_size, element.rounds or ())) for element in row)
 
 
-def key(row: Row) -> tuple[object, ...]:
-    """Equal for rounds that are the same."""
+def key(row: Row, *, has_numbers: bool = True) -> tuple[object, ...]:
+    """Equal for rounds that are the same, in the numbers of names, too, unless these do not count."""
     return tuple(
         (
             element.symbol,
-            () if element.node is None else tuple(opening.text for opening in element.node.openings),
-            tuple(map(key, element.lists)),
-            tuple(map(key, element.rounds or ())),
-            tuple((symbol, key([one])) for held in (element.before, element.after) for symbol, one in held.items()),
+            tuple(o.text for o in (element.node.openings if element.node else ()) if has_numbers or o.name != "i"),
+            tuple(key(one, has_numbers=has_numbers) for one in (*element.lists, *(element.rounds or ()))),
+            tuple(
+                (symbol, key([one], has_numbers=has_numbers))
+                for held in (element.before, element.after)
+                for symbol, one in held.items()
+            ),
         )
         for element in row
     )

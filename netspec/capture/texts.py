@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import Final, NamedTuple
@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from netspec.capture.families.defaults import stated
 from netspec.capture.families.family import DIFFERENT, FamilyLayers
 from netspec.capture.families.tree import ListRecorder
+from netspec.capture.families.values import Value
 from netspec.capture.functions.calls import CALLS
 from netspec.capture.functions.functions import HANDLERS
 from netspec.capture.graph import (
@@ -23,7 +24,7 @@ from netspec.capture.graph import (
     of_program,
     writes_layers,
 )
-from netspec.capture.items import Names, PlacedItem, layers_of, spliced
+from netspec.capture.items import PlacedItem, layers_of, spliced
 from netspec.capture.lowering.constants import settle
 from netspec.capture.lowering.forms import Form
 from netspec.capture.lowering.lifted import unread_dropped
@@ -44,6 +45,7 @@ from netspec.capture.shaping.blocks import BlockFound, with_blocks
 from netspec.capture.shaping.folding import Folding
 from netspec.capture.shaping.heads import set_aside
 from netspec.capture.shaping.housing import housed, unhoused
+from netspec.capture.shaping.packing import ListHabits
 from netspec.capture.shaping.schedule import JOINS, BodyNames
 from netspec.capture.shaping.shape import shaped, share
 from netspec.capture.shaping.ties import tie
@@ -97,21 +99,24 @@ def structured(trace: Trace, name: str) -> WrittenTrace:
     return _written(trace, name, items, lowering, blocks, is_flat=False)
 
 
-def together(traces: Sequence[Trace], name: str, members: Sequence[str]) -> list[WrittenTrace]:
+def together(
+    runs: Sequence[Callable[[], Trace]],
+    name: str,
+    members: Sequence[str],
+    arguments: Sequence[Mapping[str, Value]] = (),
+) -> list[WrittenTrace]:
     """The spec of several traces, which is one for all: each is a variant.
 
     Args:
-        traces: of the members of a family.
+        runs: trace each member of a family, anew each time.
         name: of the spec.
         members: the names of the variants.
+        arguments: with which each member was made, by name, after which variables are called.
 
     Raises:
         NotCaptured: a call has no form in a spec, or the members are not the same but for numbers.
     """
-    made: list[tuple[list[PlacedItem], Lowering]] = []
-    for trace, member in zip(traces, members, strict=True):
-        with of_member(member):
-            made.append(items_of(trace))
+    made, traces = _side_by_side(runs, members)
     homes = [housed(items) for items, _ in made]
     blocks = with_blocks(*(items for items, _ in made))
     for home in homes:
@@ -120,11 +125,17 @@ def together(traces: Sequence[Trace], name: str, members: Sequence[str]) -> list
     folding = Folding({block.name: block.given for block in blocks})
     parts = [line for block in blocks for line in _block(block, folding)]
     bodies = [_body(trace, *each) for trace, each in zip(traces, made, strict=True)]
+    families = frozenset(stem for body in bodies for stem in body.schedule.families)
+    for body in bodies:
+        body.schedule.name(body.items, body.outputs, families)
+    for body in bodies:
+        body.schedule.label([other.schedule for other in bodies if other is not body])
     recorders = [ListRecorder() for _ in bodies]
     for body, recorder in zip(bodies, recorders, strict=True):
-        list(lines(body.items, body.names, "", recorder))
-    values = {name for body in bodies for name in body.names.values()}
-    family = FamilyLayers(folding.parameters, {*(value.partition("[")[0] for value in values), *folding.tables})
+        list(lines(body.items, body.schedule.names, "", recorder))
+    values = {name for body in bodies for name in body.schedule.names.values()}
+    taken = {*(value.partition("[")[0] for value in values), *folding.tables}
+    family = FamilyLayers(folding.parameters, taken, arguments)
     layers = family.lines(recorders, members)
     inputs = [_input(trace) for trace in traces]
     _check_equal("takes", inputs, members)
@@ -135,6 +146,26 @@ def together(traces: Sequence[Trace], name: str, members: Sequence[str]) -> list
     text = _whole(head, folding, variants, parts, [*layers, *bodies[0].tail])
     found = [_found(trace, *each, text, len(blocks)) for trace, each in zip(traces, made, strict=True)]
     return [each._replace(variant=member) for each, member in zip(found, members, strict=True)]
+
+
+def _side_by_side(
+    runs: Sequence[Callable[[], Trace]], members: Sequence[str]
+) -> tuple[list[tuple[list[PlacedItem], Lowering]], list[Trace]]:
+    """The items of each member, with lists of modules written as those of the others are, and the traces."""
+    common = ListHabits()
+    while True:
+        made: list[tuple[list[PlacedItem], Lowering]] = []
+        traces: list[Trace] = []
+        habits: list[ListHabits] = []
+        for traced, member in zip(runs, members, strict=True):
+            with of_member(member):
+                traces.append(traced())
+                habits.append(ListHabits.common([common]))
+                made.append(items_of(traces[-1], habits[-1]))
+        found = ListHabits.common(habits)
+        if found == common or all(each == found for each in habits):
+            return made, traces
+        common = found
 
 
 @contextmanager
@@ -159,8 +190,12 @@ _ALONE: Final = (
 )
 
 
-def items_of(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
+def items_of(trace: Trace, habits: ListHabits | None = None) -> tuple[list[PlacedItem], Lowering]:
     """The items of a trace in their shape, and what they were lowered by.
+
+    Args:
+        trace: of a network.
+        habits: how lists of modules are written; what this network shows of it is noted there.
 
     Raises:
         NotCaptured: a call has no form in a spec.
@@ -194,7 +229,7 @@ def items_of(trace: Trace) -> tuple[list[PlacedItem], Lowering]:
     combined(items, outputs)
     joined(items, outputs)
     with_terms(items, outputs)
-    items = shaped(chained(items, outputs))
+    items = shaped(chained(items, outputs), habits or ListHabits())
     trouble = share(items)
     if trouble:
         raise NotCaptured(f"`{trouble[0]}` runs in several modules, which a spec cannot say")
@@ -209,7 +244,8 @@ def _written(
     folding = None if is_flat else Folding({block.name: block.given for block in blocks})
     parts = [line for block in blocks for line in _block(block, folding)]
     body = _body(trace, items, lowering)
-    layers = list(lines(body.items, body.names, "  ", folding))
+    body.schedule.label()
+    layers = list(lines(body.items, body.schedule.names, "  ", folding))
     head = [*_head(name, [items]), f"input: {_input(trace)}", ""]
     return _found(trace, items, lowering, _whole(head, folding, [], parts, [*layers, *body.tail]), len(blocks))
 
@@ -246,7 +282,10 @@ class _Body(NamedTuple):
     """The layers of a network, each with what it takes in front of it."""
 
     items: list[PlacedItem]
-    names: Names
+    schedule: BodyNames
+    """Which has no labels yet."""
+    outputs: Sequence[Traced]
+    """Those of several."""
     tail: list[str]
     """The lines of its outputs, if it has several."""
 
@@ -259,13 +298,13 @@ def _body(trace: Trace, items: list[PlacedItem], lowering: Lowering) -> _Body:
     if len(outputs) > 1:
         for value in outputs:
             names.need(value)
-        names.finish(done, outputs)
+        names.name(done, outputs)
         tail = ["", f"output: {_outputs(trace, [names.names[value] for value in outputs])}"]
     else:
         if outputs[0] is not last:
             names.use(outputs[0], done)
-        names.finish(done)
-    return _Body(done, names.names, tail)
+        names.name(done)
+    return _Body(done, names, outputs if len(outputs) > 1 else (), tail)
 
 
 def _outputs(trace: Trace, names: Sequence[str]) -> str:

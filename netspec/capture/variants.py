@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import takewhile
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
 from netspec.arguments import Arguments
 from netspec.called import check_variant
+from netspec.capture.families.arguments import arguments_of
 from netspec.capture.graph import Trace
 from netspec.capture.importing import FromTorch, proven, seen_of, unproven
 from netspec.capture.modules.offered import offering
@@ -19,7 +21,7 @@ from netspec.capture.running.given import check_given, title_of, usual_torch
 from netspec.capture.running.prepared import prepared
 from netspec.capture.running.runs import run
 from netspec.capture.running.shown import with_shown_keys
-from netspec.capture.texts import WrittenTrace, of_member, together
+from netspec.capture.texts import of_member, together
 from netspec.compiler import offer_with
 from netspec.diagnostics import UsageError
 
@@ -43,6 +45,7 @@ def from_torch_variants(
     name: str | None = None,
     is_verified: bool = True,
     plugins: Iterable[str | type[Arguments]] = (),
+    arguments: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> FromTorchVariants:
     """One spec of several members of a family: what they have in common is said once, and each is a variant.
 
@@ -55,6 +58,8 @@ def from_torch_variants(
         name: of the spec; what the names of the variants have in common if left out.
         is_verified: hold each variant against its module, on other batches and in training mode.
         plugins: as of `from_torch`.
+        arguments: with which the members were made, by the names of their variants: variables are called after the
+            arguments that have their values, as they are after what a member keeps of them.
 
     Raises:
         NotCaptured: a module does what a spec cannot say, the members are too different, or a variant differs from its
@@ -92,7 +97,8 @@ def from_torch_variants(
     with usual_torch(), offering(offer_with(plugins)):
         ready = {variant: prepared(module, example) for variant, module in modules.items()}
         shown = {variant: with_shown_keys(module, example) for variant, module in ready.items()}
-        members = _written(ready, shown, title, is_verified=is_verified)
+        made_with = [arguments_of(module, (arguments or {}).get(variant)) for variant, module in modules.items()]
+        members = together(_runs(ready, shown, title, is_verified=is_verified), title, list(modules), made_with)
         found: dict[str, FromTorch] = {}
         for (variant, module), written in zip(ready.items(), members, strict=True):
             with of_member(variant, "; import it by itself"):
@@ -110,18 +116,16 @@ def family_of(names: list[str]) -> str:
     return re.sub(r"[\W\d_]+$", "", "".join(letters[0] for letters in same))
 
 
-def _written(
+def _runs(
     modules: Mapping[str, nn.Module], shown: Mapping[str, Sequence[Tensor]], title: str, *, is_verified: bool
-) -> list[WrittenTrace]:
-    """The spec of all members, for each of them."""
-    traces: list[Trace] = []
+) -> list[Callable[[], Trace]]:
+    """What runs each member, anew each time."""
+    runs: list[Callable[[], Trace]] = []
     for variant, module in modules.items():
         with of_member(variant):
-            if is_verified:
-                traces.append(seen_of(module, shown[variant], title).again())
-            else:
-                traces.append(run(module, shown[variant], 2, training=False))
-    return together(traces, title, list(modules))
+            once = partial(run, module, shown[variant], 2, training=False)
+            runs.append(seen_of(module, shown[variant], title).again if is_verified else once)
+    return runs
 
 
 def _whole(text: str, modules: Mapping[str, nn.Module], found: Mapping[str, FromTorch]) -> FromTorchVariants:

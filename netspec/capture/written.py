@@ -29,15 +29,16 @@ class ExpressionText(str):
 class ListFolding(Protocol):
     """Says lists of items in fewer lines."""
 
-    def folded(self, entries: Sequence[Entry]) -> list[Entry]:
-        """The entries of a list, the lists in which are folded already."""
+    def folded(self, entries: Sequence[Entry], attributes: Sequence[str], /) -> list[Entry]:
+        """The entries of a list, the lists in which are folded already; what each is called in its module."""
         ...
 
 
 def lines(items: Sequence[PlacedItem], names: Names, indent: str, folding: ListFolding | None = None) -> Iterator[str]:
     """The lines of a list of items."""
     entries = [tuple(_item(item, names, folding)) for item in items]
-    for entry in entries if folding is None else folding.folded(entries):
+    attributes = [item.path.rpartition(".")[2] for item in items]
+    for entry in entries if folding is None else folding.folded(entries, attributes):
         yield from (indent + line for line in entry)
 
 

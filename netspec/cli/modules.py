@@ -138,15 +138,22 @@ def imported_variants(
     with _with_torch():
         from netspec.capture.graph import NotCaptured, writes_layers
         from netspec.capture.running.factory import example, modules_from
+        from netspec.capture.running.making import noting
         from netspec.capture.variants import family_of, from_torch_variants
     title = name or family_of(list(members)) or source.rest.partition("(")[0].rpartition(".")[2]
     with _as_a_program(source):
-        made = dict(zip(members, modules_from(source, list(members.values())), strict=True))
+        with noting() as makings:
+            several = dict(zip(members, modules_from(source, list(members.values())), strict=True))
+        made = {variant: each.module for variant, each in several.items()}
+        arguments = {
+            variant: {**each.arguments, **(makings.get(each.module) or {})} for variant, each in several.items()
+        }
         given = example(next(iter(made.values())), options.inputs)
         try:
             found = from_torch_variants(
-                made, *given.tensors, name=title, is_verified=options.is_verified, plugins=plugin_names()
-            )
+                made, *given.tensors, name=title, is_verified=options.is_verified, plugins=plugin_names(),
+                arguments=arguments,
+            )  # fmt: skip
         except NotCaptured as error:
             if error.variant is None or not error.lacking:
                 raise

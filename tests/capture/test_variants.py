@@ -134,8 +134,8 @@ def test_stages_that_count_their_layers() -> None:
     found = imported({"g1": Grown((2, 4, 3), 4), "g2": Grown((2, 6, 6), 8)}, 3, 8, 8)
     assert part(found.text, "variants") == (
         """\
-  g1: {width: 8, width_2: 4, depths: [2, 4], widths: [8, 12], depth_2: 3}
-  g2: {width: 16, width_2: 8, depths: [2, 6], widths: [16, 32], depth_2: 6}"""
+  g1: {conv0_width: 8, layer_width: 4, depths: [2, 4], widths: [8, 12], stage3_depth: 3}
+  g2: {conv0_width: 16, layer_width: 8, depths: [2, 6], widths: [16, 32], stage3_depth: 6}"""
     )
     assert "      - for: i, depth, out in zip(range(1, 3), depths, widths)\n" in found.text
     assert "              - for: j in range(1, depth + 1)\n" in found.text
@@ -162,7 +162,9 @@ class Dropped(nn.Module):
 
 def test_stages_that_differ_in_depth_are_no_block() -> None:
     found = imported({"p12": Pyramid((2, 2, 3)), "p24": Pyramid((4, 4, 5))}, 4, 8, 8)
-    assert part(found.text, "variants") == "  p12: {depth_2: 2, depths: [2, 3]}\n  p24: {depth_2: 4, depths: [4, 5]}"
+    assert part(found.text, "variants") == (
+        "  p12: {blocks_depth: 2, depths: [2, 3]}\n  p24: {blocks_depth: 4, depths: [4, 5]}"
+    )
     assert "  mixed:  #" in found.text
     assert "stage" not in part(found.text, "blocks")
 
@@ -183,14 +185,14 @@ class Normed(nn.Module):
 def test_one_layer_in_the_place_of_another() -> None:
     found = imported({"layer": Normed(nn.ReLU(), norm=True), "rms": Normed(nn.LeakyReLU(0.1), norm=False)}, 6)
     assert part(found.text, "variants") == (
-        "  layer: {has_norm: true, has_re_lu: true}\n  rms:   {has_norm: false, has_re_lu: false}"
+        "  layer: {has_layer_norm: true, has_relu: true}\n  rms:   {has_layer_norm: false, has_relu: false}"
     )
     assert part(found.text, "layers").splitlines() == [
         "  - {Linear: 6, name: first}",
-        "  - {LayerNorm: , name: norm, when: has_norm}",
-        "  - {RMSNorm: , name: norm, when: not has_norm}",
-        "  - {ReLU: , when: has_re_lu}",
-        "  - {LeakyReLU: 0.1, when: not has_re_lu}",
+        "  - {LayerNorm: , name: norm, when: has_layer_norm}",
+        "  - {RMSNorm: , name: norm, when: not has_layer_norm}",
+        "  - {ReLU: , when: has_relu}",
+        "  - {LeakyReLU: 0.1, when: not has_relu}",
     ]
 
 

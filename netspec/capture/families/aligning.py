@@ -14,7 +14,8 @@ from netspec.capture.families.tree import MemberList, Node
 
 Symbol = tuple[object, ...]
 """Equal for items that are alike, with all in them."""
-END: Symbol = ("end",)
+EDGE: Symbol = ("edge",)
+"""Of an element in front of a list or behind it, which holds what others may have there."""
 
 _MOST = 8
 """Items of one round of a loop."""
@@ -26,12 +27,14 @@ class Element:
 
     symbol: Symbol
     node: Node | None = None
-    """None at the end of a list."""
+    """None at an edge of a list."""
     lists: list[list[Element]] = field(default_factory=list[list["Element"]])
     """Those in the item."""
     rounds: list[list[Element]] | None = None
     before: dict[Symbol, Element] = field(default_factory=dict[Symbol, "Element"])
     """Items in front of it that other members have not."""
+    after: dict[Symbol, Element] = field(default_factory=dict[Symbol, "Element"])
+    """Those behind it."""
 
     def is_loop(self) -> bool:
         """Whether it is no item."""
@@ -41,19 +44,22 @@ class Element:
 Row = list[Element]
 
 
-def aligned(lists: Sequence[MemberList], *, from_end: bool = False) -> tuple[list[int], list[Row]]:
+def aligned(
+    lists: Sequence[MemberList], *, from_end: bool = False, is_behind: bool = False
+) -> tuple[list[int], list[Row]]:
     """For each list the class of lists that it is in, and its elements; those of one class have the same symbols.
 
     Args:
         lists: the lists.
         from_end: in `a b a b a` the loop is that of `b a`, and not that of `a b`.
+        is_behind: what others have not is held by the item in front of it, and not by that behind it.
     """
-    rows = _elements(lists, from_end=from_end)
+    rows = _elements(lists, from_end=from_end, is_behind=is_behind)
     classes, found = _classes(_collapsed([list(row) for row in rows], from_end=from_end))
     members = {one.member for one in lists}
     if _cover(classes, lists, members):
         return classes, found
-    reduced = _without_rare(rows, lists, members)
+    reduced = _without_rare(rows, lists, members, is_behind=is_behind)
     if reduced is not None:
         others, shorter = _classes(_collapsed(reduced, from_end=from_end))
         if _cover(others, lists, members):
@@ -69,7 +75,7 @@ def _cover(classes: Sequence[int], lists: Sequence[MemberList], members: set[int
     return all(home == members for home in homes.values())
 
 
-def _elements(lists: Sequence[MemberList], *, from_end: bool) -> list[Row]:
+def _elements(lists: Sequence[MemberList], *, from_end: bool, is_behind: bool) -> list[Row]:
     """The items of lists, of which the lists in them are aligned."""
     alike: defaultdict[str, list[Node]] = defaultdict(list)
     homes: dict[Node, int] = {}
@@ -80,7 +86,7 @@ def _elements(lists: Sequence[MemberList], *, from_end: bool) -> list[Row]:
     inner: defaultdict[Node, list[tuple[int, Row]]] = defaultdict(list)
     for nodes in alike.values():
         for at in range(len(nodes[0].lists)):
-            classes, rows = aligned([node.lists[at] for node in nodes], from_end=from_end)
+            classes, rows = aligned([node.lists[at] for node in nodes], from_end=from_end, is_behind=is_behind)
             for node, each, row in zip(nodes, classes, rows, strict=True):
                 inner[node].append((each, row))
     return [
@@ -159,31 +165,43 @@ def _fitted(row: Row, pattern: Row) -> Row | None:
     return None if rest else found
 
 
-def _without_rare(rows: Sequence[Row], lists: Sequence[MemberList], members: set[int]) -> list[Row] | None:
-    """The lists with what some members have not put in front of what follows; None if that cannot be said."""
+def _without_rare(
+    rows: Sequence[Row], lists: Sequence[MemberList], members: set[int], *, is_behind: bool
+) -> list[Row] | None:
+    """The lists with what some members have not at the item beside it; None if that cannot be said."""
     homes: defaultdict[Symbol, set[int]] = defaultdict(set)
     for row, one in zip(rows, lists, strict=True):
         for element in row:
             homes[element.symbol].add(one.member)
-    rare = [symbol for symbol, home in homes.items() if home != members]
+    rare = {symbol for symbol, home in homes.items() if home != members}
     if len({symbol[1] for symbol in rare}) < len(rare):
         return None  # members have the same item with other lists in it
     reduced: list[Row] = []
     for row in rows:
-        kept: Row = []
-        before: dict[Symbol, Element] = {}
-        for element in [*row, Element(END)]:
-            if element.symbol is not END and homes[element.symbol] != members:
-                if element.symbol in before:
-                    return None
-                before[element.symbol] = element
-                continue
-            kept.append(Element(element.symbol, element.node, element.lists, element.rounds, before))
-            before = {}
-        if 2 * len(kept) < len(row):
+        kept = _held(row[::-1] if is_behind else row, rare)
+        if kept is None or 2 * len(kept) < len(row):
             return None
-        reduced.append(kept)
+        if is_behind:
+            behind = [(element, dict([*held.items()][::-1])) for element, held in kept[::-1]]
+            reduced.append([Element(e.symbol, e.node, e.lists, e.rounds, after=held) for e, held in behind])
+        else:
+            reduced.append([Element(e.symbol, e.node, e.lists, e.rounds, held) for e, held in kept])
     return reduced
+
+
+def _held(row: Sequence[Element], rare: set[Symbol]) -> list[tuple[Element, dict[Symbol, Element]]] | None:
+    """The elements of a list that are not rare, with the rare ones in front of each; None if one is there twice."""
+    kept: list[tuple[Element, dict[Symbol, Element]]] = []
+    held: dict[Symbol, Element] = {}
+    for element in [*row, Element(EDGE)]:
+        if element.symbol not in rare:
+            kept.append((element, held))
+            held = {}
+        elif element.symbol in held:
+            return None
+        else:
+            held[element.symbol] = element
+    return kept
 
 
 def difference(mine: Row, theirs: Row) -> tuple[str, str]:

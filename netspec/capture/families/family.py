@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from netspec.capture.families.aligning import Row, aligned, difference
-from netspec.capture.families.columns import Members, value_text
+from netspec.capture.families.columns import Members
 from netspec.capture.families.progressions import progression, told
 from netspec.capture.families.tree import ListRecorder, read
+from netspec.capture.families.values import Value, value_text
 from netspec.capture.families.writing import entries
 from netspec.capture.graph import NotCaptured
 from netspec.writing import written
@@ -26,10 +27,14 @@ class FamilyLayers:
     Args:
         parameters: of each block, the names of what it is given.
         taken: names that no variable may have.
+        arguments: with which each member was made, by name.
     """
 
-    def __init__(self, parameters: Mapping[str, Sequence[str]], taken: set[str]) -> None:
+    def __init__(
+        self, parameters: Mapping[str, Sequence[str]], taken: set[str], arguments: Sequence[Mapping[str, Value]] = ()
+    ) -> None:
         self.parameters = parameters
+        self._arguments = arguments
         self._taken = {*taken, *parameters}
         self._members = Members(0, ())
 
@@ -44,7 +49,11 @@ class FamilyLayers:
             NotCaptured: the members are not the same but for what variables say.
         """
         lists = [read(each, len(each.lists) - 1, number, self.parameters) for number, each in enumerate(recorders)]
-        found = [self._written(*aligned(lists, from_end=from_end)) for from_end in (False, True)]
+        found = [
+            self._written(*aligned(lists, from_end=from_end, is_behind=is_behind))
+            for is_behind in (False, True)
+            for from_end in (False, True)
+        ]
         known = [each for each in found if each is not None]
         if not known:
             raise NotCaptured(DIFFERENT.format(_difference(*aligned(lists), names)))
@@ -55,7 +64,7 @@ class FamilyLayers:
         """The variables and the lines of members side by side; None where they are not the same."""
         if len({*classes}) > 1:
             return None
-        members = Members(len(rows), self._taken)
+        members = Members(len(rows), self._taken, self._arguments)
         found = entries(rows, members)
         return members, members.finished([f"  {line}" for entry in found for line in entry])
 

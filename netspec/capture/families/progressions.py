@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from netspec.capture.families.columns import Value, value_text
+from netspec.capture.families.values import Value, value_text
 
 _FEWEST = 3
 _MOST = 512

@@ -15,6 +15,8 @@ from netspec.capture.shaping.slots import NAME, NUMBER, name_at
 _LIST: Final = re.compile(r"- \x00(\d+)")
 _COMPUTED: Final = re.compile(rf'"1 / \d+"|"\d+ \*\* -?0\.5"|(?<![\w.])\d+ \*\* -?0\.5(?![\w.])|{NUMBER.pattern}')
 """A number, also as what it is computed of: `1 / 30`, `64 ** -0.5`."""
+_OWN: Final = re.compile(r'\b(?:name|shared): "?([A-Za-z_]\w*)')
+_WORD: Final = re.compile(r"^- (?:\{|sequential: \[)?\$?([A-Za-z_]\w*)")
 _TEXT: Final = re.compile(r'"[^"\n]*->[^"\n]*"|(?<=pattern: ).*')
 """What is text, in which a number is no number."""
 
@@ -23,11 +25,12 @@ class ListRecorder:
     """Takes lists of items as they are written, the innermost first, and puts a mark in the place of each."""
 
     def __init__(self) -> None:
-        self.lists: list[list[Entry]] = []
+        self.lists: list[list[tuple[Entry, str]]] = []
+        """The entries of each, and what their modules are called in those around them."""
 
-    def folded(self, entries: Sequence[Entry]) -> list[Entry]:
+    def folded(self, entries: Sequence[Entry], attributes: Sequence[str], /) -> list[Entry]:
         """A mark for a list."""
-        self.lists.append(list(entries))
+        self.lists.append(list(zip(entries, attributes, strict=True)))
         return [(f"- \0{len(self.lists) - 1}",)]
 
 
@@ -56,6 +59,20 @@ class Node:
     lists: list[MemberList]
     marks: list[tuple[int, int]]
     """Where the lists stand."""
+    attribute: str = ""
+    """What its module is called in that around it."""
+
+    @property
+    def name(self) -> str:
+        """The name that it has in the file; empty where it has none."""
+        found = _OWN.search(self.text)
+        return "" if found is None else found[1]
+
+    @property
+    def word(self) -> str:
+        """The layer, the block or the combinator that it is."""
+        found = _WORD.search(self.text)
+        return "" if found is None else found[1]
 
 
 @dataclass(eq=False)
@@ -80,7 +97,7 @@ def read(recorder: ListRecorder, number: int, member: int, parameters: Mapping[s
         rf"(?<![\w.$\"])({'|'.join(sorted(map(re.escape, {*parameters, *UNITS}), reverse=True))})(?![\w.])"
     )
     found = MemberList(member)
-    for entry in recorder.lists[number]:
+    for entry, attribute in recorder.lists[number]:
         text = "\n".join(entry)
         marks = list(_LIST.finditer(text))
         lists = [read(recorder, int(mark[1]), member, parameters) for mark in marks]
@@ -94,7 +111,7 @@ def read(recorder: ListRecorder, number: int, member: int, parameters: Mapping[s
         places = [*((h.start, h.end, h.kind) for h in openings), *((*mark.span(), "- \0") for mark in marks)]
         for start, end, sign in sorted(places):
             mask, last = f"{mask}{text[last:start]}{sign}", end
-        found.nodes.append(Node(text, mask + text[last:], openings, lists, [mark.span() for mark in marks]))
+        found.nodes.append(Node(text, mask + text[last:], openings, lists, [mark.span() for mark in marks], attribute))
     return found
 
 

@@ -32,7 +32,14 @@ def module_from(source: ModuleSource) -> nn.Module:
     return _module(_program(source), source, call)
 
 
-def modules_from(source: ModuleSource, named: Sequence[str]) -> list[nn.Module]:
+class MadeModule(NamedTuple):
+    """A module, and with which arguments its factory was called, by name."""
+
+    module: nn.Module
+    arguments: dict[str, Any]
+
+
+def modules_from(source: ModuleSource, named: Sequence[str]) -> list[MadeModule]:
     """The modules that several factories of one program make, as `module_from` has one.
 
     Args:
@@ -54,7 +61,10 @@ def modules_from(source: ModuleSource, named: Sequence[str]) -> list[nn.Module]:
         )
     program = _program(source)
     _named(program, source.home, family.path)
-    return [_module(program, each, call) for each, call in zip(sources, calls, strict=True)]
+    return [
+        MadeModule(_module(program, each, call), _arguments(program, each, call))
+        for each, call in zip(sources, calls, strict=True)
+    ]
 
 
 class _Call(NamedTuple):
@@ -98,6 +108,19 @@ def _module(program: Any, source: ModuleSource, call: _Call) -> nn.Module:
         raise UsageError(f"`{text}` gives a `{type(found).__name__}`, and no module of torch's")
     check_followed(found)
     return found
+
+
+def _arguments(program: Any, source: ModuleSource, call: _Call) -> dict[str, Any]:
+    """The arguments of a factory that was called, by name; none where it does not tell theirs."""
+    found = _named(program, source.home, call.path)
+    if isinstance(found, nn.Module):
+        return {}
+    try:
+        bound = inspect.signature(found).bind(*call.arguments, **call.named)
+    except (TypeError, ValueError):
+        return {}
+    bound.apply_defaults()
+    return dict(bound.arguments)
 
 
 passing(imported)

@@ -33,7 +33,7 @@ class Folding:
         self.taken: frozenset[str] = frozenset()
         """Names that no loop of the list may have: those of the parameters of the block in which it stands."""
 
-    def folded(self, entries: Sequence[Entry]) -> list[Entry]:
+    def folded(self, entries: Sequence[Entry], _attributes: Sequence[str], /) -> list[Entry]:
         """The entries of a list, shorter where some repeat."""
         return self._counted(_repeated(list(entries)))
 

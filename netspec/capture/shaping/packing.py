@@ -6,7 +6,9 @@ where nothing in it waits for that layer, else inside of the module in front of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -25,12 +27,45 @@ class Packed(NamedTuple):
     """How many items behind it are."""
 
 
+@dataclass
+class ListHabits:
+    """How lists of modules are written, by their paths, in which numbers do not count.
+
+    A list of one module shows nothing of what stands between two, so that of a short member of a family is written as
+    the longer ones are.
+    """
+
+    apart: set[str] = field(default_factory=set[str])
+    """Lists whose modules stand one by one among the other layers, each with a name: no order keeps their numbers."""
+    leading: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """Words of the layers that are in each module of a list, in front of it."""
+    trailing: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """Those that are behind it."""
+
+    @staticmethod
+    def of(path: str) -> str:
+        """Equal for lists that are written alike."""
+        return re.sub(r"\d+", "#", path)
+
+    @classmethod
+    def common(cls, several: Iterable[ListHabits]) -> ListHabits:
+        """Those of several networks as those of one."""
+        found = cls()
+        for each in several:
+            found.apart |= each.apart
+            found.leading |= each.leading
+            found.trailing |= each.trailing
+        return found
+
+
 def packed(
     group: Sequence[PlacedItem],
     before: Sequence[PlacedItem],
     after: Sequence[PlacedItem],
     number: Callable[[PlacedItem], int | None],
     is_numbered: Callable[[PlacedItem], bool],
+    habits: ListHabits,
+    path: str,
 ) -> Packed | None:
     """The items from the first module of a list to its last, so that each module keeps its number; None if no order of
     them does.
@@ -41,6 +76,8 @@ def packed(
         after: those behind them.
         number: the place of an item that is a module of the list.
         is_numbered: whether a module has parts with numbers, in front of which nothing can stand.
+        habits: how such lists are written; what this one shows is noted there.
+        path: of the list.
     """
 
     def is_member(item: PlacedItem) -> bool:
@@ -49,6 +86,10 @@ def packed(
     kept, behind = _sunk(group, is_member)
     members = [item for item in kept if is_member(item)]
     runs = _runs(kept, is_member)
+    if len(members) == 1 and kept == members:
+        alone = _alone(members[0], before, after, is_numbered, habits, path)
+        if alone is not None:
+            return alone._replace(behind=behind)
     gaps = [(number(b) or 0) - (number(a) or 0) for a, b in pairwise(members)]
     if all(len(run) < gap or not run for run, gap in zip(runs, gaps, strict=True)):  # in places that no module has
         return Packed(list(kept), behind, 0, 0)
@@ -59,10 +100,12 @@ def packed(
     if not behind and count and all(each == words[0] for each in words):
         leading, trailing = list(before[-count:]), list(after[:count])
         if all(tails) and _same(trailing, words[0]):
+            habits.trailing[habits.of(path)] = tuple(words[0])
             return Packed(
                 [_wrapped(m, [], run) for m, run in zip(members, [*runs, trailing], strict=True)], [], 0, count
             )
         if all(heads) and _same(leading, words[0]):
+            habits.leading[habits.of(path)] = tuple(words[0])
             found = [_wrapped(m, run, []) for m, run in zip(members, [leading, *runs], strict=True)]
             return Packed(found, [], count, 0)
         if all(tails[:-1]):
@@ -77,6 +120,26 @@ def packed(
         elif run:
             return None
     return Packed([_wrapped(*each) for each in zip(members, front, back, strict=True)], behind, 0, 0)
+
+
+def _alone(
+    member: PlacedItem,
+    before: Sequence[PlacedItem],
+    after: Sequence[PlacedItem],
+    is_numbered: Callable[[PlacedItem], bool],
+    habits: ListHabits,
+    path: str,
+) -> Packed | None:
+    """A list of one module with what longer lists of its kind have in each of theirs; None if they have nothing."""
+    words = habits.trailing.get(habits.of(path), ())
+    trailing = list(after[: len(words)])
+    if words and member.body is not None and _same(trailing, words):
+        return Packed([_wrapped(member, [], trailing)], [], 0, len(words))
+    words = habits.leading.get(habits.of(path), ())
+    leading = list(before[-len(words) :]) if words else []
+    if words and member.body is not None and not is_numbered(member) and _same(leading, words):
+        return Packed([_wrapped(member, leading, [])], [], len(words), 0)
+    return None
 
 
 def _sunk(

@@ -70,7 +70,16 @@ def differ_in_count(part: PlacedItem, perhaps: Collection[PlacedItem]) -> bool:
         perhaps: the items that are not in each.
     """
     return any(
-        item in perhaps and item.body is not None and sum(item.class_name == other.class_name for other in body) > 1
+        item in perhaps and _kin(item) and sum(_kin(item) == _kin(other) for other in body) > 1
         for body in lists_of([part])
         for item in body
     )
+
+
+def _kin(item: PlacedItem) -> tuple[str, ...]:
+    """Equal for items of which there may be any number: parts of one class, and the layers of a list that stand one by
+    one, each with a name."""
+    if item.body is not None:
+        return (item.class_name,)
+    outer, _, number = item.path.rpartition(".")
+    return (outer, item.word) if number.isdigit() and (item.name or "").endswith(f"_{number}") else ()

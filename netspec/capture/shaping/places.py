@@ -68,7 +68,20 @@ def flag_name(item: PlacedItem) -> str:
         return "act"
     if item.word == "add":
         return "skip"
-    return f"has_{item.name or re.sub(r'(?<=[a-z0-9])(?=[A-Z])', '_', item.word).lower()}"
+    return f"has_{flag_word(item.name or '', item.path.rpartition('.')[2], item.word)}"
+
+
+def flag_word(name: str, attribute: str, word: str) -> str:
+    """What an item that may be there is called: as in the file, in its module, or as the layer that it is.
+
+    >>> flag_word("", "0", "BatchNorm2d"), flag_word("", "drop", "Dropout"), flag_word("", "drop_path", "Dropout")
+    ('batch_norm', 'dropout', 'drop_path')
+    """
+    letters = re.sub(r"\d+d?$", "", word)
+    plain = re.sub(r"(?<=[a-z])(?=[A-Z][a-z])|(?<=[A-Z])(?=[A-Z][a-z]{2})", "_", letters).lower().strip("_")
+    if name.isidentifier():
+        return name
+    return attribute if attribute.isidentifier() and not plain.startswith(attribute) else plain or "part"
 
 
 _TERMS: Final[dict[Any, str]] = {"+": "shift", "-": "shift", "*": "factor", "/": "divisor", "**": "exponent"}

@@ -36,7 +36,11 @@ class BodyNames:
 
     def __init__(self, known: dict[Traced, str], taken: Iterable[str] = ()) -> None:
         self.names = dict(known)
-        self._free = FreeNames({*known.values(), *taken})
+        self.families: set[str] = set()
+        """What the program calls values that are a family."""
+        self._known = dict(known)
+        self._taken = {*known.values(), *taken}
+        self._free = FreeNames(self._taken)
         self._makers: dict[Traced, PlacedItem] = {}
         """Of each value the item that gives it, the outermost list of those that do."""
         self._layers: dict[Traced, PlacedItem] = {}
@@ -45,6 +49,7 @@ class BodyNames:
         self._starts: dict[int, Traced] = {}
         """What stands at the head of a list."""
         self._needed: list[Traced] = []
+        self._lives: _Lives | None = None
 
     def scheduled(self, items: list[PlacedItem], current: Traced | None) -> tuple[list[PlacedItem], Traced | None]:
         """The items of a list with `use` where another value is needed, and the value that stands at its end."""
@@ -104,6 +109,20 @@ class BodyNames:
 
     def finish(self, items: list[PlacedItem], outputs: Sequence[Traced] = ()) -> None:
         """Give the values their names, and write `as` where they are made; those of the outputs stay to the end."""
+        self.name(items, outputs)
+        self.label()
+
+    def name(
+        self, items: list[PlacedItem], outputs: Sequence[Traced] = (), families: frozenset[str] = frozenset()
+    ) -> None:
+        """Give the values their names; those of the outputs stay to the end.
+
+        Args:
+            items: the items of the body.
+            outputs: values that are read behind them.
+            families: what is called so is a family, however few there are.
+        """
+        self.names, self._free = dict(self._known), FreeNames(self._taken)
         lives = _Lives(self._makers, self._heads)
         lives.walk(items)
         for value in outputs:
@@ -113,10 +132,21 @@ class BodyNames:
         for life in sorted(found, key=lambda life: life.first):
             stems[re.sub(r"_?\d+$", "", life.base) or life.base].append(life)
         for stem, group in stems.items():
-            self._name(stem, group, lives)
-        counts = Counter(self.names[value] for value in self._needed)
-        for life in sorted(found, key=lambda life: life.first):
-            self._label(life.value, lives, is_item=counts[self.names[life.value]] >= _OFTEN)
+            self._name(stem, group, lives, fewest=1 if stem in families else _FAMILY)
+        self._lives = lives
+
+    def label(self, others: Sequence[BodyNames] = ()) -> None:
+        """Write `as` where the values are made that have names.
+
+        Args:
+            others: of the other members of a family, in which `as` stands at the same places.
+        """
+        assert self._lives is not None
+        own, *more = [Counter(each.names[value] for value in each._needed) for each in (self, *others)]
+        for value in sorted(self._needed, key=self._lives.first.__getitem__):
+            name = self.names[value]
+            is_item = any(count[name] >= _OFTEN or count[name] != own[name] for count in (own, *more))
+            self._label(value, self._lives, is_item=is_item)
 
     def _base(self, value: Traced) -> str:
         maker, layer = self._makers.get(value), self._layers.get(value)
@@ -125,14 +155,15 @@ class BodyNames:
         base = _name_of(value, maker) or "x"
         return base if reserved(base) is None and base not in RESERVED else f"{base}_value"
 
-    def _name(self, stem: str, group: Sequence[_Life], lives: _Lives) -> None:
+    def _name(self, stem: str, group: Sequence[_Life], lives: _Lives, *, fewest: int) -> None:
         """Name the values that the program calls nearly the same."""
         holders: defaultdict[str, list[tuple[int, _Branches]]] = defaultdict(list)
         for together in _together(group):
             turned = all(a.last > b.last for a, b in pairwise(together))
             words = {self._word(life.value) for life in together}
             one_list = len({self._scope(life.value, lives) for life in together}) == 1
-            if _most(together) >= _FAMILY and one_list and (turned or len(words) == 1):
+            if _most(together) >= fewest and one_list and (turned or len(words) == 1):
+                self.families.add(stem)
                 family = self._free("skip" if turned else stem)
                 self.names.update({life.value: f"{family}[{i}]" for i, life in enumerate(together)})
                 self._named_inside([life.value for life in together], lives)

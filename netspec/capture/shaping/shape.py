@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from netspec.capture.items import BRANCH, PlacedItem, has_keys, is_numbered
-from netspec.capture.shaping.packing import Packed, packed
+from netspec.capture.shaping.packing import ListHabits, Packed, packed
 from netspec.combinators import HEADS
 from netspec.language.names import MODULE_ATTRIBUTES
 
@@ -20,11 +20,17 @@ _MOST_GAPS: Final = 64
 """Places that are filled so that a module keeps its number; one with a larger number gets a name."""
 
 
-def shaped(items: list[PlacedItem], path: str = "") -> list[PlacedItem]:
-    """The items of the module at a path, with names, in nested lists where the module has nested ones."""
+def shaped(items: list[PlacedItem], habits: ListHabits, path: str = "") -> list[PlacedItem]:
+    """The items of the module at a path, with names, in nested lists where the module has nested ones.
+
+    Args:
+        items: those of the module.
+        habits: how lists of modules are written; what the lists here show is noted there.
+        path: of the module.
+    """
     numbered = is_numbered(items, path)
-    found = [one for item in items for one in _spliced(item, path, in_numbers=numbered)]
-    found = _containers(found, path)
+    found = [one for item in items for one in _spliced(item, path, habits, in_numbers=numbered)]
+    found = _containers(found, path, habits)
     return _named(found, path)
 
 
@@ -80,7 +86,7 @@ def _own_name(item: PlacedItem, path: str) -> list[str]:
     return item.path.removeprefix(f"{path}.").split(".") if item.path.startswith(f"{path}.") else []
 
 
-def _spliced(item: PlacedItem, path: str, *, in_numbers: bool) -> Iterator[PlacedItem]:
+def _spliced(item: PlacedItem, path: str, habits: ListHabits, *, in_numbers: bool) -> Iterator[PlacedItem]:
     """An item, or those in it where no module of a spec is needed for it."""
     if item.body is None:
         if not item.path and item.keys:
@@ -89,14 +95,14 @@ def _spliced(item: PlacedItem, path: str, *, in_numbers: bool) -> Iterator[Place
         return
     if item.is_combinator:
         for branch in item.body:
-            branch.body = shaped(branch.body or [], branch.path or path)
+            branch.body = shaped(branch.body or [], habits, branch.path or path)
         yield item
         return
     if item.body and item.path and not any(_within(one, item.path) for one in item.body):
         for one in item.body:  # the module only runs others
-            yield from _spliced(one, path, in_numbers=in_numbers)
+            yield from _spliced(one, path, habits, in_numbers=in_numbers)
         return
-    item.body = shaped(item.body, item.path)
+    item.body = shaped(item.body, habits, item.path)
     if item.word == HEADS:
         yield item
         return
@@ -129,7 +135,7 @@ def _common(item: PlacedItem) -> str:
     return path.removesuffix(".")
 
 
-def _containers(items: list[PlacedItem], path: str) -> list[PlacedItem]:
+def _containers(items: list[PlacedItem], path: str, habits: ListHabits) -> list[PlacedItem]:
     """Put what stands in a list of modules, which is run through by hand, into one."""
     found: list[PlacedItem] = []
     rest = list(items)
@@ -143,13 +149,15 @@ def _containers(items: list[PlacedItem], path: str) -> list[PlacedItem]:
         outer = f"{path}.{parts[0]}" if path else parts[0]
         inside = [has_keys(item) and _own_name(item, path)[:1] != parts[:1] for item in group]
         again = any(_own_name(item, path)[:1] == parts[:1] for item in found)
-        done = None if any(inside) or again else _packed(group, found, after, outer)
+        is_apart = any(inside) or again or habits.of(outer) in habits.apart
+        done = None if is_apart else _packed(group, found, after, outer, habits)
         if done is None:
+            habits.apart.add(habits.of(outer))
             found.append(rest.pop(0))
             continue
         if done.leading:
             del found[-done.leading :]
-        body = _named(_containers(done.inside, outer), outer)
+        body = _named(_containers(done.inside, outer, habits), outer)
         takes = done.inside[0].takes
         gives = list(dict.fromkeys(value for item in reversed(done.inside) for value in item.gives))
         found.append(PlacedItem("sequential", takes, tuple(gives), body=body, path=outer, place=group[0].place))
@@ -158,7 +166,9 @@ def _containers(items: list[PlacedItem], path: str) -> list[PlacedItem]:
     return found
 
 
-def _packed(group: list[PlacedItem], before: list[PlacedItem], after: list[PlacedItem], outer: str) -> Packed | None:
+def _packed(
+    group: list[PlacedItem], before: list[PlacedItem], after: list[PlacedItem], outer: str, habits: ListHabits
+) -> Packed | None:
     """The places of a list of modules. One whose modules have names has no numbers to keep."""
     if not all(name[0].isdigit() for name in (_own_name(item, outer) for item in group) if name):
         return Packed(group, [], 0, 0)
@@ -173,7 +183,7 @@ def _packed(group: list[PlacedItem], before: list[PlacedItem], after: list[Place
     def is_numbered(item: PlacedItem) -> bool:
         return any(has_keys(inner) and inner.name is None for inner in item.body or ())
 
-    return packed(group, before, after, number, is_numbered)
+    return packed(group, before, after, number, is_numbered, habits, outer)
 
 
 def _named(items: list[PlacedItem], path: str) -> list[PlacedItem]:

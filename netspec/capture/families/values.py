@@ -1,0 +1,76 @@
+"""Values that differ in the members of a family, as they are written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final, cast
+
+Value = str | tuple["Value", ...] | None
+"""A number or a word as it is written, several of them, or None where its item is not there."""
+Column = Sequence[Value]
+
+_SIZE: Final = 16
+"""From where on equal numbers are no chance."""
+_FACTORS: Final = (2, 3, 4, 6, 8)
+_OF_FILE: Final = {"out": "width", "outs": "widths", "all_outs": "all_widths", "n": "size", "ns": "sizes"}
+
+
+def known(column: Iterable[Value]) -> list[Value]:
+    """The values that there are, each once."""
+    return list(dict.fromkeys(value for value in column if value is not None))
+
+
+def value_text(value: Value) -> str:
+    """A value as it is written."""
+    return value or "" if not isinstance(value, tuple) else f"[{', '.join(map(value_text, value))}]"
+
+
+def is_alone(front: str, behind: str) -> bool:
+    """Whether a value is no part of an expression, by what stands in front of it and behind it."""
+    return bool(re.search(r"(: |[\[,({] ?|in )$", front) and re.match(r"$|\n|[\],)}]", behind))
+
+
+def plural(name: str) -> str:
+    """What several of a name are called.
+
+    >>> plural("depth"), plural("out_2"), plural("heads"), plural("all_heads")
+    ('depths', 'outs_2', 'all_heads', 'heads_lists')
+    """
+    base, number = cast("re.Match[str]", re.fullmatch(r"(.*?)(_\d+)?", name)).groups(default="")
+    if base.startswith("all_"):
+        return f"{base.removeprefix('all_')}_lists{number}"
+    return f"all_{base}{number}" if base.endswith("s") else f"{base}s{number}"
+
+
+def of_file(name: str) -> str:
+    """What a number of a layer is called as one of the whole file."""
+    base, number = cast("re.Match[str]", re.fullmatch(r"(.*?)(_\d+)?", name)).groups(default="")
+    return f"{_OF_FILE.get(base, base)}{number}"
+
+
+def fits(column: Column, values: Column) -> bool:
+    """Whether values stand for a column, of which some may not be needed."""
+    return all(a is None or a == b for a, b in zip(column, values, strict=True))
+
+
+def by_chance(values: Sequence[Value]) -> bool:
+    """Whether two columns may have these values without meaning the same."""
+    return not all(isinstance(value, str) and value.isdigit() and int(value) >= _SIZE for value in values)
+
+
+def multiple(name: str, values: Sequence[Value], others: Sequence[Value]) -> str:
+    """Values as a multiple of those that have a name; empty if they are none."""
+    if by_chance(values) or by_chance(others):
+        return ""
+    mine, theirs = whole(values), whole(others)
+    assert mine is not None
+    assert theirs is not None
+    return next((f"{factor} * {name}" for factor in _FACTORS if mine == [factor * value for value in theirs]), "")
+
+
+def whole(values: Sequence[Value]) -> list[int] | None:
+    """Whole numbers; None if they are none."""
+    if not all(isinstance(value, str) and value.isdigit() for value in values):
+        return None
+    return [int(cast("str", value)) for value in values]

@@ -5,6 +5,8 @@
     python -m tests.imports segmentation             # of `torchvision.models.segmentation`; so `video`, `quantization`
     python -m tests.imports smp                      # the networks of segmentation-models-pytorch, on small encoders
     python -m tests.imports timm                     # a third of its architectures, drawn by the seed in drawn.py
+    python -m tests.imports transformers             # its families, with small configurations
+    python -m tests.imports packages                 # the networks of sixteen others
     python -m tests.imports timm --limit 60          # those of at most 60 million parameters; the others are `apart`
     python -m tests.imports timm --keep FILE         # what became of each goes into a file, and is not tried again
 
@@ -24,7 +26,8 @@ from pathlib import Path
 
 import torch
 
-from tests.imports.corpus import LIBRARIES, Corpus, Outcome, imported, millions
+from tests.imports.corpus import Corpus, Outcome, imported, millions
+from tests.imports.libraries import LIBRARIES
 
 
 def main(arguments: list[str]) -> int:
@@ -47,7 +50,7 @@ def main(arguments: list[str]) -> int:
         line = f"{name}: {outcome.kind}, {outcome.told} ({time.process_time() - began:.0f} s)"
         print(line, flush=True)
         known[name] = outcome.kind
-        if given.keep is not None and outcome.kind != "apart":
+        if given.keep is not None and outcome.kind not in ("apart", "not made"):
             with given.keep.open("a", encoding="utf-8") as file:
                 file.write(f"{line}\n")
         if given.specs is not None and outcome.text is not None:
@@ -68,7 +71,9 @@ def _kept(file: Path | None) -> dict[str, str]:
 
 
 def _by_size(corpus: Corpus, names: Iterable[str]) -> list[tuple[str, float]]:
-    """The networks with their millions of parameters, the small ones first."""
+    """The networks with their millions of parameters, the small ones first; 0 where a library's are all small."""
+    if not corpus.is_sorted:
+        return [(name, 0) for name in names]
     sizes = {name: millions(corpus, name) for name in names}
     return sorted(sizes.items(), key=lambda pair: pair[1])
 

@@ -1,28 +1,21 @@
-"""Import families of transformers with small configurations, each held against its module, and print a table.
+"""Families of transformers with small configurations.
 
-    python -m tests.imports.families [NAME…]
-
-A crash ends it with a traceback, and a network that was imported wrongly gives status 1.
-
-With transformers 5.24, these are refused. Outside of what a spec says: the place of a word that numbers choose
-(clip_text), lengths that are read (xlm), random masks (vit_mae, and dinov3_vit while it trains). Not followed yet: GELU
-written with `erf` (esm), Fourier transforms (fnet), `multi_head_attention_forward` with a mask (wavlm), parameters of
-several layers in one tensor (yolos), positions in front of the batch (xlnet), a maximum over the batch (nystromformer).
+With transformers 5.24, these are refused. Outside of what a spec says: lengths that are read (xlm), random masks
+(vit_mae, and dinov3_vit while it trains). Not followed yet: GELU written with `erf` (esm), Fourier transforms (fnet),
+`multi_head_attention_forward` with a mask (wavlm), parameters of several layers in one tensor (yolos), positions in
+front of the batch (xlnet), a maximum over the batch (nystromformer).
 """
 
 from __future__ import annotations
 
-import sys
-import warnings
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, Final
 
 import torch
+from torch import nn
 
-import netspec
-from netspec.capture.graph import NotCaptured
-from netspec.capture.importing import from_torch
-from netspec.capture.proving.proof import EqualityProof, Unproven
+from tests.imports.corpus import Inputs
 
 _PLAIN: Final = {
     "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 64, "vocab_size": 64,
@@ -291,40 +284,20 @@ FAMILIES: Final[dict[str, tuple[str, str, dict[str, Any], int | tuple[int, ...]]
 sizes of what it takes."""
 
 
-def imported(name: str) -> str:
-    """What became of a family, in a line."""
+def names() -> Sequence[str]:
+    """The families."""
+    return list(FAMILIES)
+
+
+def made(name: str) -> nn.Module:
+    """A family's model, of its small configuration."""
     transformers: Any = import_module("transformers")
-    model, config, arguments, edge = FAMILIES[name]
-    torch.default_generator.manual_seed(0)
-    module = getattr(transformers, model)(getattr(transformers, config)(**arguments))
+    model, config, arguments, _ = FAMILIES[name]
+    return getattr(transformers, model)(getattr(transformers, config)(**arguments))
+
+
+def inputs(name: str) -> Sequence[Inputs]:
+    """What it takes."""
+    edge = FAMILIES[name][3]
     sizes = (3, edge, edge) if isinstance(edge, int) else edge
-    example = torch.randn(2, *sizes) if edge else torch.randint(3, 60, (2, 12))
-    try:
-        found = from_torch(module, example, name=name)
-    except NotCaptured as error:
-        return "refused, " + " ".join(line.strip() for line in str(error).splitlines()[:3])[:300]
-    proof = EqualityProof(module, netspec.loads(found.text), found.keys, 7, found.left_out, wide=found.wide)
-    try:
-        proof.check([example], training=False)
-    except Unproven as error:
-        return f"wrong, proven with one seed, and not with another: {error}"
-    kept = "keys kept" if found.keeps_keys else "other keys"
-    return f"proven, {len(found.text.splitlines())} lines, {found.blocks} blocks, {kept}; {found.difference or 0:.0e}"
-
-
-def main(names: list[str]) -> int:
-    """Import and print."""
-    warnings.simplefilter("ignore")
-    torch.set_num_threads(1)
-    proven = wrong = 0
-    for name in names or list(FAMILIES):
-        told = imported(name)
-        proven += told.startswith("proven")
-        wrong += told.startswith("wrong")
-        print(f"{name}: {told}", flush=True)
-    print(f"{proven} of {len(names or FAMILIES)} proven")
-    return 1 if wrong else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    return [(torch.randn(2, *sizes) if edge else torch.randint(3, 60, (2, 12)),)]

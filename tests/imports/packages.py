@@ -1,27 +1,18 @@
-"""Import networks of packages of many fields, unmodified, each held against its module, and print a table.
-
-    python -m tests.imports.packages [PACKAGE…]
-
-The packages and the networks were chosen before any was imported. Exits with status 1 if one crashes.
-"""
+"""Networks of packages of many fields, unmodified: packages and networks were chosen before any was imported."""
 
 from __future__ import annotations
 
-import sys
-import time
-import traceback
-import warnings
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from importlib import import_module
+from itertools import count
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import torch
+from torch import nn
 
-from netspec.capture.graph import NotCaptured
-from netspec.capture.importing import from_torch
+from tests.imports.corpus import Inputs
 
 
 class Made(NamedTuple):
@@ -153,44 +144,29 @@ PACKAGES: Final[dict[str, tuple[Net, ...]]] = {
 }  # fmt: skip
 
 
-def imported(net: Net) -> tuple[str, str]:
-    """What became of a network: the kind of outcome, and what is to be told of it."""
-    torch.default_generator.manual_seed(0)
-    try:
-        module = net.made.make()
-    except ModuleNotFoundError as error:
-        return "not installed", str(error)
-    except Exception:  # a package may fail with the other packages as they are here
-        return "not made", traceback.format_exc(limit=-1).replace("\n", " ")[-200:]
-    examples = [
-        torch.randint(0, below, shape) if below else torch.randn(shape)
-        for shape, below in zip(net.shapes, net.below, strict=True)
-    ]
-    try:
-        found = from_torch(module, *examples, name="network")
-    except NotCaptured as error:
-        return "refused", " ".join(line.strip() for line in str(error).splitlines()[:3])[:300]
-    except Exception:
-        return "crashed", traceback.format_exc(limit=-2).replace("\n", " ")[-300:]
-    kept = "keys kept" if found.keeps_keys else "other keys"
-    return "proven", f"{len(found.text.splitlines())} lines, {found.blocks} blocks, {kept}; {found.difference or 0:.0e}"
+def _nets() -> dict[str, Net]:
+    """The networks, by what they are called: the package, and what makes them; with a number where it makes several."""
+    found: dict[str, Net] = {}
+    for package, nets in PACKAGES.items():
+        for net in nets:
+            name = f"{package} {net.made.factory.rpartition(':')[2]}"
+            again = next(i for i in count(1) if (name if i == 1 else f"{name} {i}") not in found)
+            found[name if again == 1 else f"{name} {again}"] = net
+    return found
 
 
-def main(names: list[str]) -> int:
-    """Import and print."""
-    warnings.simplefilter("ignore")
-    torch.set_num_threads(1)
-    counts: Counter[str] = Counter()
-    for package in names or PACKAGES:
-        for net in PACKAGES[package]:
-            began = time.process_time()
-            kind, told = imported(net)
-            counts[kind] += 1
-            print(f"{package}, {net.made.factory}: {kind}, {told} ({time.process_time() - began:.0f} s)", flush=True)
-    for kind, count in counts.most_common():
-        print(f"{count:5} of {counts.total()} {kind}")
-    return 1 if counts["crashed"] else 0
+def names() -> Sequence[str]:
+    """The networks."""
+    return list(_nets())
 
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+def made(name: str) -> nn.Module:
+    """A network, as its package makes it."""
+    return _nets()[name].made.make()
+
+
+def inputs(name: str) -> Sequence[Inputs]:
+    """What it takes."""
+    net = _nets()[name]
+    pairs = zip(net.shapes, net.below, strict=True)
+    return [tuple(torch.randint(0, below, shape) if below else torch.randn(shape) for shape, below in pairs)]

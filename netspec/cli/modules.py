@@ -134,7 +134,8 @@ def imported_variants(
     members = members_in(variants)
     check_there(source)
     with _with_torch():
-        from netspec.capture.graph import NotCaptured, writes_layers
+        from netspec.capture.graph import NotCaptured
+        from netspec.capture.lacking import writes_layers
         from netspec.capture.running.factory import example, modules_from
         from netspec.capture.variants import family_of, from_torch_variants
     title = name or family_of(list(members)) or source.rest.partition("(")[0].rpartition(".")[2]

@@ -24,6 +24,11 @@ def invoke(command: click.Command, *arguments: object) -> Result:
     return CliRunner(**options).invoke(command, [str(a) for a in arguments], standalone_mode=False)
 
 
+def flowing(text: str) -> str:
+    """What was printed as one line, wherever it was broken."""
+    return " ".join(text.split())
+
+
 def program(*words: str, cwd: Path, torch: bool = False) -> subprocess.CompletedProcess[str]:
     """Run `python -m netspec` with these words in a directory; with `torch`, a command that imports it."""
     environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200", "PYTHONIOENCODING": "utf-8"}

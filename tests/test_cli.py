@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,7 @@ from netspec.cli import cli
 from netspec.cli.files import write_atomic
 from netspec.diagnostics import UsageError
 from tests import forking
-from tests.commands import invoke, program
+from tests.commands import flowing, invoke, program
 
 ROOT = Path(__file__).parent.parent
 TRAIN = pytest.param("train", marks=pytest.mark.needs_torch)
@@ -173,7 +176,7 @@ def test_what_ends_a_command_is_a_json_document_where_one_was_asked_for(
     assert (run.returncode, run.stderr) == (2, "")
     (told,) = json.loads(run.stdout)
     assert (told["code"], told["severity"], told["line"]) == ("wrong-usage", "error", None)
-    assert f"error[wrong-usage]: {told['message']}\n" == netspec(*arguments, cwd=tmp_path).stderr
+    assert flowing(f"error[wrong-usage]: {told['message']}") == flowing(netspec(*arguments, cwd=tmp_path).stderr)
 
 
 def test_the_mistakes_of_a_spec_are_json_for_every_command_that_prints_json(tmp_path: Path) -> None:
@@ -190,6 +193,39 @@ def test_what_goes_wrong_behind_a_json_document_is_no_second_one(tmp_path: Path)
     assert run.returncode == 6
     assert json.loads(run.stdout)["name"] == "lenet"
     assert run.stderr.startswith("error[does-not-fit]: ")
+
+
+@pytest.mark.parametrize(("columns", "variable"), [(60, None), (132, None), (0, None), (132, "50"), (None, None)])
+def test_an_error_is_as_wide_as_the_terminal_that_shows_it(
+    tmp_path: Path, columns: int | None, variable: str | None
+) -> None:
+    """Standard error may be a terminal where standard output is none; without one, and without its size, 80 columns."""
+    environment = {key: value for key, value in os.environ.items() if key != "COLUMNS"} | {"NO_COLOR": "1"}
+    environment |= {"PYTHONPATH": str(ROOT)} | ({} if variable is None else {"COLUMNS": variable})
+    words = [
+        sys.executable,
+        "-m",
+        "netspec",
+        "import",
+        "config.json",
+        "--variants",
+        "small,large=Net(depth=2, width=3)",
+    ]
+    master, slave = os.openpty() if columns is not None else os.pipe()
+    if columns is not None:
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    run = subprocess.run(words, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=slave, check=False)
+    os.close(slave)
+    shown = os.read(master, 65536).decode().replace("\r", "")
+    os.close(master)
+    assert run.returncode == 2
+    assert flowing(shown) == (
+        "error[wrong-usage]: `--variants` is for a module, `package.module:factory` or `file.py:Net`, and config.json "
+        "is none"
+    )
+    widest = max(map(len, shown.split("\n")))
+    wide = int(variable or columns or 80)
+    assert wide - 15 < widest <= wide or widest == len(flowing(shown))
 
 
 # ---- nothing where something is wanted
@@ -224,9 +260,11 @@ def test_a_wrong_option_has_the_code_and_the_json_of_every_other_mistake(argumen
     assert (told["code"], told["severity"], told["line"]) == ("wrong-usage", "error", None)
     plain = netspec(*(word for word in arguments if word not in ("--format", "json", "--format=json")))
     assert (plain.returncode, plain.stdout) == (2, "")
-    assert plain.stderr.startswith(f"error[wrong-usage]: {told['message']}\n")
-    help_ = f"help: `netspec {arguments[0]} --help` says what it takes\n"
-    assert plain.stderr.removeprefix(f"error[wrong-usage]: {told['message']}\n") in ("", help_)
+    message, help_ = (
+        f"error[wrong-usage]: {told['message']}",
+        f"help: `netspec {arguments[0]} --help` says what it takes",
+    )
+    assert flowing(plain.stderr) in (flowing(message), flowing(f"{message} {help_}"))
 
 
 def test_a_file_that_is_a_symbolic_link_is_written_through_it(tmp_path: Path) -> None:

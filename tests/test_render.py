@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from netspec.diagnostics import Diagnostic, Edit, Fix, Related, Span
 from netspec.errors import SpecError
-from netspec.render import render_github, render_json, render_text, to_json
+from netspec.render import render_failure, render_github, render_json, render_remark, render_text, to_json
 from netspec.render.lines import printable
 
 SPEC = """\
@@ -276,6 +276,46 @@ def test_printable_leaves_text_alone_and_shows_what_is_invisible() -> None:
     assert printable("\x1b\x7f\n\t\x85\u2028\ufeff\ud800\U000e0001") == (
         "\\x1b\\x7f\\n\\t\\x85\\u2028\\ufeff\\ud800\\U000e0001"
     )
+
+
+# ---- what has no place in a spec
+
+
+LONG = (
+    "`net.py` has what no spec says, as this message tells at some length:\n"
+    "  a/long/path/of/a/program.py:10: a reason that is longer than the line on which its place stands, and goes on\n"
+    "      code(that, is, longer, than, the, width, of, the, terminal, and, stays, whole, as, it, is)\n"
+    "`netspec import a/long/path/of/a/program.py:Net --input 3,224,224` is a command, and stands on one line"
+)
+
+
+def test_an_error_without_a_place_is_wrapped_with_its_commands_whole() -> None:
+    assert render_failure("not-importable", LONG, width=80).split("\n") == [
+        "error[not-importable]: `net.py` has what no spec says, as this message tells at",
+        "    some length:",
+        "  a/long/path/of/a/program.py:10: a reason that is longer than the line on which",
+        "      its place stands, and goes on",
+        "      code(that, is, longer, than, the, width, of, the, terminal, and, stays, whole, as, it, is)",
+        "`netspec import a/long/path/of/a/program.py:Net --input 3,224,224` is a command,",
+        "    and stands on one line",
+    ]
+
+
+@given(st.text(st.sampled_from("a `/-.é\x1b"), max_size=200), st.integers(40, 90))
+def test_wrapping_breaks_at_blanks_alone_and_loses_no_word(text: str, width: int) -> None:
+    lines = render_remark(text, width=width).split("\n")
+    words = text.replace("\x1b", "\\x1b").split()
+    if len(text) - len(text.lstrip(" ")) <= 2:
+        assert [word for line in lines for word in line.split()] == words
+        assert all(len(line) <= width or len(line.split()) == 1 for line in lines)
+    else:
+        assert len(lines) == 1
+
+
+def test_every_line_of_a_headline_is_bold_and_says_the_same() -> None:
+    plain, painted = (render_failure("wrong-usage", "word " * 30, color=color, width=60) for color in (False, True))
+    assert re.sub(r"\x1b\[[\d;]*m", "", painted) == plain
+    assert [line.count("\x1b[1m") for line in painted.split("\n")] == [1, 1, 1]
 
 
 # ---- for programs

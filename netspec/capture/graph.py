@@ -49,17 +49,6 @@ class NotCaptured(NetspecError):
         return NotCaptured(told, self.refused, self.mend, self.lacking, variant)
 
 
-def writes_layers(command: str, classes: Sequence[str]) -> str:
-    """The advice to write the layers that are lacking.
-
-    Args:
-        command: that imports the module which lacks them.
-        classes: of its parts, whose layers are written.
-    """
-    names = " and ".join(f"`{name}`" for name in classes)
-    return f"`{command} --write-plugin my_layers.py` writes a layer of yours for {names}"
-
-
 NUMBERS_READ: Final = (
     "`{}` reads the numbers in a tensor, and the program may go on as they say, where a spec is one network for all "
     "inputs: leave numbers in tensors, and decide by arguments or attributes that are none"
@@ -164,13 +153,6 @@ class Region:
     def outputs(self) -> list[Traced]:
         """The values that it gave."""
         return list(values_in(self.result))
-
-
-def of_program(region: Region) -> Region:
-    """The innermost module around one that is of a program, and none of torch's or netspec's own."""
-    while region.parent is not None and type(region.module).__module__.partition(".")[0] in ("torch", "netspec"):
-        region = region.parent
-    return region
 
 
 class RefusedCall(NamedTuple):

@@ -14,6 +14,7 @@ from netspec.arguments import Arguments
 from netspec.capture.graph import NotCaptured, Trace
 from netspec.capture.lowering.forms import Form
 from netspec.capture.modules.offered import offered, offering
+from netspec.capture.plugging.anew import other_than_plugged
 from netspec.capture.proving.comparing import compared
 from netspec.capture.proving.proof import EqualityProof, Unproven, WideNumbers, key_map
 from netspec.capture.proving.unused import (
@@ -227,7 +228,8 @@ def proven(module: nn.Module, example: Sequence[Tensor], written: WrittenTrace) 
         proof = partial(EqualityProof, module, net, keys, 1, written.left_out, written.order, wide, written.layouts)
         found = compared(proof, example)
     except Unproven as error:
-        raise NotCaptured(f"the spec and the module differ: {error}") from None
+        why = other_than_plugged(net, module, written.layers)
+        raise NotCaptured(f"the spec and the module differ: {error}{why}") from None
     notes = _otherwise_trained(found.proof)
     if written.order:
         heads = " and ".join(str(i + 1) for i in written.order[1:])

@@ -21,10 +21,9 @@ from netspec.capture.graph import (
     Trace,
     Traced,
     calls_in,
-    of_program,
-    writes_layers,
 )
 from netspec.capture.items import PlacedItem, layers_of, spliced
+from netspec.capture.lacking import advice, lacking_layers
 from netspec.capture.lowering.constants import settle
 from netspec.capture.lowering.forms import Form
 from netspec.capture.lowering.lifted import unread_dropped
@@ -339,9 +338,6 @@ def _block(block: BlockFound, folding: Folding | None) -> list[str]:
     return text
 
 
-_MENDS: Final = "a part that is a module of its own may be a layer of yours, by a plugin: `netspec explain plugins`"
-
-
 def _region_at(trace: Trace, place: Place | None) -> Region:
     """The module that does what stands at a place."""
     return next((call.region for call in calls_in(trace.root) if call.place is place and call.region), trace.root)
@@ -352,13 +348,8 @@ def _refusal(refused: Sequence[RefusedCall]) -> NotCaptured:
     told = list(dict.fromkeys(f"  {each.place}: {each.why}" if each.place else f"  {each.why}" for each in refused))
     more = [f"  … and {len(told) - 12} more"] if len(told) > 12 else []
     hints = missed({type(each.region.module) for each in refused})
-    parts = [of_program(each.region) for each in refused]
-    lacking = list(dict.fromkeys(type(one.module).__name__ for one in parts))
-    if any(one.parent is None for one in parts):
-        lacking = []
-    mend = writes_layers("netspec import", lacking) if lacking else _MENDS
     message = "\n".join(["a spec cannot say what this module does:", *told[:12], *more, *hints])
-    return NotCaptured(message, refused, mend, lacking)
+    return NotCaptured(message, refused, advice(refused), lacking_layers(refused))
 
 
 def _input(trace: Trace) -> str:

@@ -233,9 +233,9 @@ def _known(error: Exception) -> NetspecError | None:
 
 def report(error: NetspecError, *, as_json: bool = False) -> None:
     """Show an error on standard error, or as JSON on standard output."""
-    from netspec.cli.common import show_diagnostics, wants_color  # imported here, since only an error needs them
+    from netspec.cli.common import show_diagnostics, show_failure  # imported here, since only an error needs them
     from netspec.errors import SpecError
-    from netspec.render import failure_json, render_failure, render_json
+    from netspec.render import failure_json, render_json
 
     if isinstance(error, SpecError):
         if as_json:
@@ -245,7 +245,7 @@ def report(error: NetspecError, *, as_json: bool = False) -> None:
     elif as_json:
         click.echo(failure_json(error.code, str(error)))
     else:
-        click.echo(render_failure(error.code, str(error), color=wants_color(sys.stderr)), err=True)
+        show_failure(error)
 
 
 def defect(error: Exception) -> None:

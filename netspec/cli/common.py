@@ -7,14 +7,23 @@ import shutil
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib.util import find_spec
-from typing import Any, TextIO, TypeVar, get_args
+from typing import Any, Final, TextIO, TypeVar, get_args
 
 import click
 
 from netspec.cli.files import is_read
 from netspec.cli.streams import Shown
 from netspec.compiler import Result, compile_source
-from netspec.diagnostics import Code, Diagnostic, MissingExtra, Severity, UsageError, did_you_mean, has_errors
+from netspec.diagnostics import (
+    Code,
+    Diagnostic,
+    MissingExtra,
+    NetspecError,
+    Severity,
+    UsageError,
+    did_you_mean,
+    has_errors,
+)
 from netspec.errors import SpecError
 from netspec.language.overrides import Written
 from netspec.layers import OWN, Offer
@@ -219,14 +228,38 @@ def wants_color(stream: TextIO) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR")
 
 
-def width() -> int:
-    """The columns of the terminal; 100 without a terminal, which is wide enough for most tables in a log."""
-    return shutil.get_terminal_size((100, 24)).columns
+def width(otherwise: int = 100, *, err: bool = False) -> int:
+    """The columns of the terminal, or of what `COLUMNS` says.
+
+    Args:
+        otherwise: those without a terminal: 100 are wide enough for most tables in a log.
+        err: of standard error in the place of standard output.
+    """
+    if not err or os.environ.get("COLUMNS"):
+        return shutil.get_terminal_size((otherwise, 24)).columns
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or otherwise
+    except (OSError, ValueError):  # no terminal, or no file
+        return otherwise
+
+
+_PROSE: Final = 80
+"""Columns of sentences without a terminal."""
 
 
 def said(words: str) -> None:
-    """Say something beside what a command gives: on standard error."""
-    click.echo(words, err=True)
+    """Say something beside what a command gives: on standard error, in lines that the terminal has room for."""
+    from netspec.render import render_remark  # imported here: most commands say nothing
+
+    click.echo(render_remark(words, width=width(_PROSE, err=True)), err=True)
+
+
+def show_failure(error: NetspecError) -> None:
+    """Show an error that has no place in a spec, on standard error."""
+    from netspec.render import render_failure  # imported here, since only an error needs it
+
+    text = render_failure(error.code, str(error), color=wants_color(sys.stderr), width=width(_PROSE, err=True))
+    click.echo(text, err=True)
 
 
 def show_diagnostics(diagnostics: Sequence[Diagnostic], sources: Mapping[str, str], *, err: bool) -> None:
@@ -234,7 +267,7 @@ def show_diagnostics(diagnostics: Sequence[Diagnostic], sources: Mapping[str, st
     from netspec.render import render_text  # imported here, since a spec without findings does not need it
 
     stream = sys.stderr if err else sys.stdout
-    text = render_text(diagnostics, sources, color=wants_color(stream), width=width())
+    text = render_text(diagnostics, sources, color=wants_color(stream), width=width(err=err))
     click.echo(text.rstrip("\n"), err=err, color=True)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import click
 
-from netspec.cli.common import format_option, need_torch, offer, plugin_option, weights_options
+from netspec.cli.common import format_option, need_torch, offer, plugin_option, said, weights_options
 from netspec.cli.files import check_target, write_atomic
 from netspec.diagnostics import UsageError
 
@@ -99,4 +99,4 @@ def _show(run: Path, target: Path, exported: Exported, form: str) -> None:
     else:
         click.echo(exported.text(str(target)))
     for note in exported.notes:
-        click.echo(f"note: {note}", err=True)
+        said(f"note: {note}")

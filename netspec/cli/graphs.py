@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
+from netspec.cli.common import said
 from netspec.cli.files import check_ordinary, is_read, refuse_weights, weights_beside, write_atomic
 from netspec.cli.modules import ImportOptions, told_of_proof
 from netspec.diagnostics import MissingExtra, UsageError
@@ -63,11 +64,11 @@ def import_graph(path: Path, options: ImportOptions, target: Path | None, name: 
     click.echo(f"{what}: {count_text(params)} parameters, {len(found.text.splitlines())} lines", err=True)
     told_of_proof(found, read.against)
     if read.judged is not None:
-        click.echo(read.judged, err=True)
+        said(read.judged)
     for note in read.notes:
-        click.echo(f"note: {note}", err=True)
+        said(f"note: {note}")
     if target is None:
-        click.echo("note: with `-o FILE` the weights are written beside it", err=True)
+        said("note: with `-o FILE` the weights are written beside it")
         return
     click.echo(f"wrote {beside}: the weights under the spec's keys", err=True)
     click.echo(f"next: netspec compile {quote(str(target))}", err=True)

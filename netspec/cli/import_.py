@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from netspec.capture.running.sources import ModuleSource, module_source, names_in, told_names
-from netspec.cli.common import once, plugin_option
+from netspec.cli.common import once, plugin_option, said
 from netspec.cli.files import (
     WEIGHTS,
     check_ordinary,
@@ -184,7 +184,7 @@ def _refuse_others(path: Path, data: bytes) -> None:
 def _given_out(written: ImportedSpec, target: Path | None) -> None:
     """Print a spec, or write it, and say what there is to say of it."""
     for note in written.notes:
-        click.echo(f"note: {note}", err=True)
+        said(f"note: {note}")
     if target is None:
         click.echo(written.text, nl=False)
         return
@@ -229,7 +229,7 @@ def _from_keras(path: Path, target: Path | None, name: str | None, *, force: boo
         write_atomic(beside, found.weights)
         click.echo(f"wrote {beside}: the weights, with the keys of the net", err=True)
     elif beside is not None and beside.exists():
-        click.echo(f"note: {beside} is from before, and has not the weights of this file", err=True)
+        said(f"note: {beside} is from before, and has not the weights of this file")
     _given_out(found.spec, target)
 
 

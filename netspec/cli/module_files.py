@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from netspec.cli.common import said
 from netspec.cli.files import check_target, write_together
 from netspec.diagnostics import UsageError
 
@@ -51,15 +52,13 @@ class ModuleFiles(NamedTuple):
     def tell_keys(self, *, has_others: bool) -> None:
         """Say whether weights load as they are."""
         if not has_others:
-            click.echo("its `state_dict` has the module's keys", err=True)
+            said("its `state_dict` has the module's keys")
             if self.keys is not None and self.keys.exists():
-                click.echo(f"note: {self.keys} is from before; the spec needs none", err=True)
+                said(f"note: {self.keys} is from before; the spec needs none")
         elif self.keys is None:
-            click.echo(
-                "note: its `state_dict` has other keys; with `-o FILE` the map of them is written beside", err=True
-            )
+            said("note: its `state_dict` has other keys; with `-o FILE` the map of them is written beside")
         else:
-            click.echo(f"wrote {self.keys}: for each key of the spec's `state_dict` that of the module", err=True)
+            said(f"wrote {self.keys}: for each key of the spec's `state_dict` that of the module")
 
     def tell_next(self, nets: Iterable[Net], variant: str | None = None) -> None:
         """Say how the spec is compiled that was written, with the plugins that it needs.
@@ -114,9 +113,9 @@ def _plugins_of(net: Net) -> list[str]:
 def _tell_plugin(file: Path, plugin: WrittenPlugin) -> None:
     """Say what there is to say of the layers that were lacking."""
     if not plugin.layers:
-        click.echo(f"note: no layer is lacking: {file} was not written", err=True)
+        said(f"note: no layer is lacking: {file} was not written")
         return
     names = ", ".join(f"`{name}`" for name in plugin.layers)
-    click.echo(f"wrote {file}, which `--plugin {plugin.name}` reads: {names}", err=True)
+    said(f"wrote {file}, which `--plugin {plugin.name}` reads: {names}")
     for each in plugin.open:
-        click.echo(f"note: {each}; {file} says where to fill it in", err=True)
+        said(f"note: {each}; {file} says where to fill it in")

@@ -15,11 +15,9 @@ from shlex import quote
 from tokenize import OP, TokenError, generate_tokens
 from typing import TYPE_CHECKING, NamedTuple
 
-import click
-
 from netspec.called import check_variant, name_like
 from netspec.capture.running.sources import ModuleSource, check_there, module_source
-from netspec.cli.common import plugin_names
+from netspec.cli.common import plugin_names, said
 from netspec.cli.files import check_target
 from netspec.diagnostics import MissingExtra, UsageError
 from netspec.extras import install
@@ -136,7 +134,8 @@ def imported_variants(
     members = members_in(variants)
     check_there(source)
     with _with_torch():
-        from netspec.capture.graph import NotCaptured, writes_layers
+        from netspec.capture.graph import NotCaptured
+        from netspec.capture.lacking import writes_layers
         from netspec.capture.running.factory import example, modules_from
         from netspec.capture.running.making import noting
         from netspec.capture.variants import family_of, from_torch_variants
@@ -236,7 +235,7 @@ def _with_torch() -> Generator[None]:
 def _tell_guess(guess: str) -> None:
     """Say on which input a module ran where nobody said one."""
     if guess:
-        click.echo(f"note: {guess}; `--input` says another", err=True)
+        said(f"note: {guess}; `--input` says another")
 
 
 @contextmanager
@@ -260,8 +259,6 @@ def told_of_proof(found: FromTorch, what: str = "module") -> None:
     """
     if found.difference is not None:
         near = f"within {found.difference:.0e} of the largest value" if found.difference else "to the bit"
-        click.echo(
-            f"equal to the {what} in outputs and gradients, {', '.join(found.proven)}: {near}, in 64 bits", err=True
-        )
+        said(f"equal to the {what} in outputs and gradients, {', '.join(found.proven)}: {near}, in 64 bits")
     for note in found.notes:
-        click.echo(f"note: {note}", err=True)
+        said(f"note: {note}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from netspec.cli.common import format_option, need_torch, offer, plugin_option, weights_options
+from netspec.cli.common import format_option, need_torch, offer, plugin_option, said, weights_options
 from netspec.cli.files import no_directory
 from netspec.diagnostics import UsageError
 from netspec.render.lines import printable
@@ -99,7 +99,7 @@ def command(
     if output is not None:
         _write(trained, files, output)
         return
-    answers = predict_split(trained, split, examples, data_root, top) if split else predict(trained, files, top, _warn)
+    answers = predict_split(trained, split, examples, data_root, top) if split else predict(trained, files, top, said)
     if form == "json":
         click.echo(json.dumps([answer.to_dict() for answer in answers], indent=1))
         return
@@ -123,11 +123,7 @@ def _write(trained: Trained, files: Sequence[Path], output: Path) -> None:
         raise UsageError(f"`--output` is for the rows of one table, and {len(files) or 'no'} files are named")
     if output.parent != Path() and not output.parent.is_dir():
         raise no_directory(output)
-    click.echo(f"{output} ({plural(predict_table(trained, files[0], output, _warn), 'row')})")
-
-
-def _warn(warning: str) -> None:
-    click.echo(warning, err=True)
+    click.echo(f"{output} ({plural(predict_table(trained, files[0], output, said), 'row')})")
 
 
 def _continued(
@@ -170,9 +166,7 @@ def _show(found: Sequence[Continuation], form: str) -> None:
         text = one.prompt + one.text
         click.echo(_for_terminal(text) if sys.stdout.isatty() else text)
         if one.forgot:
-            click.echo(
-                f"note: the net sees {one.window} tokens at a time: at the end {one.forgot} did not count", err=True
-            )
+            said(f"note: the net sees {one.window} tokens at a time: at the end {one.forgot} did not count")
 
 
 def _for_terminal(text: str) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
-from netspec.cli.common import failed, show_diagnostics, wants_color
+from netspec.cli.common import failed, show_diagnostics, show_failure
 from netspec.cli.places import in_checkout
 from netspec.diagnostics import Code, Diagnostic, UsageError
 
@@ -58,9 +57,7 @@ class FindingsByFile:
 
     def _tell_unread(self) -> None:
         for error in self.unread.values():
-            from netspec.render import render_failure  # imported here: seldom is a file missing
-
-            click.echo(render_failure(error.code, str(error), color=wants_color(sys.stderr)), err=True)
+            show_failure(error)
 
     def _document(self, form: str, *, strict: bool) -> str:
         from netspec.render import failure_github, failure_object, render_github, render_json

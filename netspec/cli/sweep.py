@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from netspec.cli.common import need_torch, offer, said, settings, spec_options, width
+from netspec.cli.common import need_torch, offer, settings, spec_options, width
 from netspec.cli.files import is_read
 from netspec.diagnostics import NetspecError
 from netspec.sweeps.running import BEAT, RETRIES, Rehearsal, based, rehearsed, swept
@@ -67,7 +67,7 @@ def command(
     try:
         tally = swept(
             base, plan, study=study, storage=storage, trials=trials, runs=runs, grid=grid, heartbeat=heartbeat,
-            retries=retries, say=(lambda words: None) if quiet else said, width=width(), options=options,
+            retries=retries, say=(lambda words: None) if quiet else _line, width=width(), options=options,
         )  # fmt: skip
     except NetspecError as stop:
         if stop.code != "run-interrupted":
@@ -76,6 +76,11 @@ def command(
         return stop.exit_status
     click.echo(summary(tally, width()))
     return 0
+
+
+def _line(words: str) -> None:
+    """Print a line of a table, or a word between such lines, as it is: it has its width already."""
+    click.echo(words, err=True)
 
 
 def _rehearsal(found: Rehearsal) -> str:

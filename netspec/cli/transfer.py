@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from netspec.cli.common import load_spec, spec_options
+from netspec.cli.common import load_spec, said, spec_options
 from netspec.cli.files import check_target, is_read, write_atomic
 from netspec.diagnostics import UsageError
 from netspec.views.describe import shape_text
@@ -55,12 +55,11 @@ def command(
         state, origins, notes = transfer.transfer_from(module, net, fresh=fresh)
         how = "by order of first use"
         for note in notes:
-            click.echo(f"note: {note}", err=True)
+            said(f"note: {note}")
         if getattr(module, "transform_input", False):
-            click.echo(
+            said(
                 f"note: torchvision feeds `{source}` images that it renormalises inside the model (transform_input); "
-                "these weights expect the same",
-                err=True,
+                "these weights expect the same"
             )
     else:
         file = Path(source)
@@ -70,7 +69,7 @@ def command(
         for key, tensor in state.items():
             if (there := tuple(stored[origins[key]].shape)) != tuple(tensor.shape):
                 here = shape_text(tuple(tensor.shape))
-                click.echo(f"note: `{origins[key]}` is {shape_text(there)}, and {here} in `{key}`", err=True)
+                said(f"note: `{origins[key]}` is {shape_text(there)}, and {here} in `{key}`")
         same = all(key == origin for key, origin in origins.items())
         how = "by name" if same else "by the order of the file and by shape"
         verbose = verbose or not same

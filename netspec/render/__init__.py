@@ -8,12 +8,11 @@ escapes them.
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, get_args
 
 from netspec.diagnostics import Code, Diagnostic, Fix, Severity, Span
-from netspec.render.lines import Mark, Painter, SourceLines, excerpt, number_width, printable
+from netspec.render.lines import Mark, Painter, SourceLines, excerpt, number_width, printable, wrapped
 
 __all__ = [
     "failure_github",
@@ -22,6 +21,7 @@ __all__ = [
     "render_failure",
     "render_github",
     "render_json",
+    "render_remark",
     "render_text",
     "to_json",
 ]
@@ -83,13 +83,44 @@ def _headline(severity: Severity, code: Code, message: str, paint: Painter) -> s
     return paint(severity, f"{severity}[{code}]") + paint("bold", f": {message}")
 
 
-def render_failure(code: Code, message: str, *, color: bool = False) -> str:
+def render_failure(code: Code, message: str, *, color: bool = False, width: int = 80) -> str:
     """An error that ends a command, as text for people: the headline of a diagnostic, without a place in a spec.
 
-    Lines of the message after the first are printed as they are.
+    Args:
+        code: of the error.
+        message: its lines, wrapped as `render_remark` wraps them.
+        color: use ANSI colours.
+        width: in characters, at least 40.
     """
-    first, *others = map(printable, message.split("\n"))
-    return "\n".join((_headline("error", code, first, Painter(_STYLES if color else {})), *others))
+    paint, head = Painter(_STYLES if color else {}), f"error[{code}]"
+    first, *others = message.split("\n")
+    headline, *rest = _filled(f"{head}: {first}", width)
+    bold = [paint("error", head) + paint("bold", headline.removeprefix(head)), *(paint("bold", line) for line in rest)]
+    return "\n".join([*bold, *(line for other in others for line in _filled(other, width))])
+
+
+def render_remark(words: str, *, width: int = 80) -> str:
+    """What a command says beside what it gives, as text for people.
+
+    Lines that are too long are continued further to the right. What is indented by more than the items of a list, such
+    as code, stays as it is.
+
+    Args:
+        words: one line, or several.
+        width: in characters, at least 40.
+    """
+    return "\n".join(line for each in words.split("\n") for line in _filled(each, width))
+
+
+def _filled(line: str, width: int) -> list[str]:
+    """A line in lines of the width, each but the first with four blanks more in front of it."""
+    shown = printable(line)
+    indent = len(shown) - len(shown.lstrip(" "))
+    return [shown] if indent > _ITEM else wrapped(shown, max(width, 40), " " * (indent + 4))
+
+
+_ITEM: Final = 2
+"""The blanks in front of an item of a list in a message."""
 
 
 def _wrapped(label: str, words: str, paint: Painter, width: int) -> list[str]:
@@ -97,12 +128,7 @@ def _wrapped(label: str, words: str, paint: Painter, width: int) -> list[str]:
     lines: list[str] = []
     for line in words.split("\n"):
         shown = printable(line)
-        if line[:1].isspace():
-            lines.append(shown)
-        else:
-            lines += textwrap.wrap(shown, width - len(label) - 2, break_long_words=False, break_on_hyphens=False) or [
-                ""
-            ]
+        lines += [shown] if line[:1].isspace() else wrapped(shown, width - len(label) - 2)
     indent = " " * (len(label) + 2)
     return [(paint("help", f"{label}:") + " " if i == 0 else indent) + line for i, line in enumerate(lines)]
 

@@ -57,6 +57,25 @@ def printable(text: str) -> str:
     return "".join(map(_shown, text))
 
 
+_CODE: Final = re.compile("`[^`]+`")
+
+
+def wrapped(words: str, width: int, hang: str = "") -> list[str]:
+    """One line of printable words as lines of at most `width` characters, which begin at blanks alone.
+
+    Code in backticks stays on one line where it fits on one, so that a command can be copied.
+
+    Args:
+        words: the line, with its own indentation.
+        width: in characters; a word that is longer has a line of its own.
+        hang: in front of every line but the first.
+    """
+    room = width - len(hang)
+    held = _CODE.sub(lambda code: code[0].replace(" ", "\0") if len(code[0]) < room else code[0], words)
+    lines = textwrap.wrap(held, width, subsequent_indent=hang, break_long_words=False, break_on_hyphens=False)
+    return [line.replace("\0", " ") for line in lines] or [""]
+
+
 def _shown(char: str) -> str:
     if " " <= char <= "~":
         return char
@@ -214,7 +233,7 @@ class _Excerpt:
         if used + 1 + len(words) <= self.room:
             return [f"{underline} {self.paint(mark.style, words)}"]
         blanks = min(blanks, max(self.room - 40, 0))
-        lines = textwrap.wrap(words, self.room - blanks, break_long_words=False, break_on_hyphens=False)
+        lines = wrapped(words, self.room - blanks)
         return [underline, *(prefix + " " * blanks + self.paint(mark.style, line) for line in lines)]
 
 

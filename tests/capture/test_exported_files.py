@@ -235,7 +235,7 @@ def test_values_of_the_graph_that_are_others_are_told_or_harmless(program: Path,
 @pytest.mark.slow
 def test_the_command_tells_it_and_writes_nothing(program: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.pt2").write_bytes(program.read_bytes()[:200])
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1", "COLUMNS": "300"}
 
     def run(*arguments: str) -> Any:
         return forking.run("-m", "netspec", "import", *arguments, cwd=tmp_path, env=environment, torch=True)

@@ -44,7 +44,7 @@ number = 3
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     (folder / "mine.py").write_text(PROGRAM)
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1", "COLUMNS": "300"}
     return forking.run("-m", "netspec", "import", *arguments, cwd=folder, env=environment, torch=True)
 
 
@@ -74,7 +74,7 @@ def test_a_ctrl_c_that_a_library_swallows_is_one(tmp_path: Path) -> None:
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from netspec.__main__ import main"
     )
     words = [sys.executable, "-c", f"{begins}; main()", "import", "swallows:net", "-o", "net.yaml"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1", "COLUMNS": "300"}
     done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8", check=False)
     assert (done.returncode, done.stderr.strip()) == (130, "interrupted")
     assert not (tmp_path / "net.yaml").exists()

@@ -31,6 +31,7 @@ from netspec.capture.onnx.door import from_onnx
 from netspec.capture.onnx.reading import read_onnx
 from netspec.cli.import_ import command
 from netspec.diagnostics import NetspecError
+from tests.commands import flowing
 
 
 class Classifier(nn.Module):
@@ -451,7 +452,7 @@ def test_bytes_of_a_picture_are_taken_as_floats(tmp_path: Path) -> None:
     path = graph(tmp_path / "net.onnx", nodes, MAP, constants, kind=TensorProto.UINT8)
     done, target = imported(path)
     assert done.exit_code == 0, done.output
-    assert "the spec takes these numbers as floats" in done.output
+    assert "the spec takes these numbers as floats" in flowing(done.output)
     model = netspec.build(netspec.load(target)).eval()
     model.load_state_dict(load_file(target.with_suffix(".safetensors")))
     x = torch.randint(0, 256, (3, 4, 9, 10), dtype=torch.uint8)

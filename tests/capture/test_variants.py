@@ -303,7 +303,7 @@ def small():
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     (folder / "mine.py").write_text(PROGRAM)
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1", "COLUMNS": "300"}
     return forking.run("-m", "netspec", "import", *arguments, cwd=folder, env=environment, torch=True)
 
 

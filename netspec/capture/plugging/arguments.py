@@ -44,45 +44,60 @@ def fields_of(bench: Bench, calls: Sequence[ModuleCall]) -> list[KeptField]:
             continue
         values = [call.arguments.get(name, parameter.default) for call in calls]
         default: Any = REQUIRED if parameter.default is parameter.empty else parameter.default
-        place = _place(bench, calls, name) if all(map(_is_plain, values)) else None
-        is_default = default is not REQUIRED and all(_is_same(value, default) for value in values)
+        place = _place(bench, calls, name) if all(map(is_plain, values)) else None
+        is_default = default is not REQUIRED and all(is_same(value, default) for value in values)
         type_ = None if place is None and not is_default else _type(values, default, parameter.annotation)
+        if is_default and place is None and any(hasattr(call.module, name) for call in calls):
+            continue  # a layer would read another thing there
         if type_ is None:
             if is_default:
                 continue
-            raise NotCaptured(_unsaid(kind, name, values))
-        if not _is_plain(default) and default is not REQUIRED:
+            raise NotCaptured(_unsaid(bench.call.module, name, values))
+        if not is_plain(default) and default is not REQUIRED:
             default = REQUIRED
         lengths = {len(several) for several in map(numbers_of, values) if several is not None}
         if len(lengths) > 1:
-            raise NotCaptured(_unsaid(kind, name, values))
+            raise NotCaptured(
+                f"no layer can be made of `{kind.__qualname__}`: its argument `{name}` has "
+                f"{' and '.join(map(str, sorted(lengths)))} numbers, and a layer's has as many in all places: write "
+                "its layer by hand: docs/plugins.md"
+            )
         found.append(KeptField(name, type_, default, place or "", lengths.pop() if lengths else None))
     return found
 
 
-def _unsaid(kind: type[nn.Module], name: str, values: Sequence[Any]) -> str:
-    if not all(map(_is_plain, values)):
+def _unsaid(module: nn.Module, name: str, values: Sequence[Any]) -> str:
+    kept = getattr(module, name, None)
+    if not all(map(is_plain, values)):
         why = f"is {values[0]!r}, and a spec has numbers, truths and texts: make it in a class of your own"
+    elif kept is not None and not is_same(kept, values[0]):
+        told = repr(kept) if is_plain(kept) else f"a `{type(kept).__name__}`"
+        why = (
+            f"is {values[0]!r}, and the module keeps {told} under this name, where a layer reads it: keep it there as "
+            "it is given, and what is made of it under another name"
+        )
     else:
         why = f"is {values[0]!r}, which the module keeps nowhere: `self.{name} = {name}` in its `__init__` keeps it"
-    return f"no layer can be made of `{kind.__qualname__}`: its argument `{name}` {why}"
+    return f"no layer can be made of `{type(module).__qualname__}`: its argument `{name}` {why}"
 
 
-def _is_plain(value: Any) -> bool:
+def is_plain(value: Any) -> bool:
+    """Whether a spec can say it: a number, a truth, a text, nothing, or whole numbers."""
     several = numbers_of(value)
     if several is not None:
         return bool(several) and all(type(each) is int for each in several)
     return value is None or type(value) in (bool, int, float, str)
 
 
-def _is_same(value: Any, other: Any) -> bool:
+def is_same(value: Any, other: Any) -> bool:
+    """Whether an argument is the same with both; a list is what a tuple of its numbers is."""
     several = numbers_of(value)
     if several is not None:
         return several == numbers_of(other)
     if value is other:
         return True
     numbers = type(value) in (int, float) and type(other) in (int, float)
-    return (numbers or type(value) is type(other)) and _is_plain(value) and value == other
+    return (numbers or type(value) is type(other)) and is_plain(value) and value == other
 
 
 # ---- places
@@ -92,14 +107,14 @@ def _place(bench: Bench, calls: Sequence[ModuleCall], name: str) -> str | None:
     """The path of an argument in each of the modules, the attribute of its name before all others."""
     tried: tuple[nn.Module | None, Any] | None = None
     for path, value in _kept(bench.call.module, name):
-        if not _is_same(value, bench.call.arguments[name]):
+        if not is_same(value, bench.call.arguments[name]):
             continue
-        if not all(_is_same(at(call.module, path), call.arguments.get(name)) for call in calls):
+        if not all(is_same(at(call.module, path), call.arguments.get(name)) for call in calls):
             continue
         if path == name:
             return path
         tried = tried or _made_otherwise(bench, name)
-        if tried[0] is None or _is_same(at(tried[0], path), tried[1]):
+        if tried[0] is None or is_same(at(tried[0], path), tried[1]):
             return path
     return None
 
@@ -131,7 +146,7 @@ def _kept(module: nn.Module, name: str) -> Iterator[tuple[str, Any]]:
     for path, part in named_modules(module).items():
         inside = f"{path}." if path else ""
         for own, value in vars(part).items():
-            if not own.startswith("_") and own != "training" and _is_plain(value) and value is not None:
+            if not own.startswith("_") and own != "training" and is_plain(value) and value is not None:
                 yield f"{inside}{own}", value
     for key, parameter in module.named_parameters():
         for axis, size in enumerate(parameter.shape):
@@ -143,7 +158,7 @@ def _kept(module: nn.Module, name: str) -> Iterator[tuple[str, Any]]:
 
 def _type(values: Sequence[Any], default: Any, annotation: Any) -> str | None:
     """The type of a field for these values; None where there is none."""
-    plain = [value for value in (*values, default) if value is not REQUIRED and value is not None and _is_plain(value)]
+    plain = [value for value in (*values, default) if value is not REQUIRED and value is not None and is_plain(value)]
     kinds: set[type] = {type(value) for value in plain}
     may_be_none = any(value is None for value in (*values, default))
     numbers = [number for value in plain for number in (numbers_of(value) or [value])]

@@ -19,7 +19,8 @@ def formula(rows: Sequence[Row], values: Sequence[int], *, floors: bool = True) 
     Args:
         rows: the sizes.
         values: what they give.
-        floors: try how often a step fits into a size.
+        floors: try how often a step fits into a size, as of an axis; sums of longer products are tried where it does
+            not, as of a count.
     """
     if len(set(values)) == 1:
         return str(values[0])
@@ -29,7 +30,8 @@ def formula(rows: Sequence[Row], values: Sequence[int], *, floors: bool = True) 
     linear = _polynomials(rows, values, names, 1)
     slides = _floors(rows, values, names) if floors and len(rows) >= _ENOUGH else iter(())
     higher = (text for degree in (2, 3) for text in _polynomials(rows, values, names, degree))
-    return next(chain(linear, slides, higher), None)
+    sums = iter(()) if floors else _sums(rows, values, names)
+    return next(chain(linear, slides, higher, sums), None)
 
 
 _ENOUGH = 8
@@ -100,6 +102,26 @@ def _floor(
                 size = _sum({**parts, (): plus})
                 whole = f"({size})" if plus or len(parts) > 1 else size
                 yield f"{whole} // {step}" + (" + 1" if more else "")
+
+
+def _sums(rows: Sequence[Row], values: Sequence[int], names: Sequence[str]) -> Iterator[str]:
+    """Whole multiples of two products of more sizes than a polynomial has: a router's and those of its experts."""
+    if len(rows) < _ENOUGH:
+        return
+    products = [some for count in (1, 2, 3, 4) for some in combinations_with_replacement(names, count)]
+    columns = {some: [prod(row[name] for name in some) for row in rows] for some in products}
+    for one, two in combinations(products, 2):
+        a, b = columns[one], columns[two]
+        i = next((i for i in range(1, len(rows)) if a[0] * b[i] != a[i] * b[0]), 0)
+        under = a[0] * b[i] - a[i] * b[0]
+        if not under:
+            continue
+        first, rest = divmod(values[0] * b[i] - values[i] * b[0], under)
+        second, other = divmod(a[0] * values[i] - a[i] * values[0], under)
+        if rest or other or first <= 0 or second <= 0:
+            continue
+        if all(first * m + second * n == value for m, n, value in zip(a, b, values, strict=True)):
+            yield _sum({one: first, two: second})
 
 
 def _polynomials(rows: Sequence[Row], values: Sequence[int], names: Sequence[str], degree: int) -> Iterator[str]:

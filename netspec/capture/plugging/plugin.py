@@ -8,13 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from netspec.capture.graph import NotCaptured, Region, of_program
-from netspec.capture.plugging.arguments import fields_of
+from netspec.capture.graph import NotCaptured, Region
+from netspec.capture.lacking import of_program
+from netspec.capture.plugging.anew import check_anew, is_close, with_own
+from netspec.capture.plugging.arguments import fields_of, literal
 from netspec.capture.plugging.rules import rule_of
 from netspec.capture.plugging.trials import Bench, ModuleCall, quiet, tie
 from netspec.capture.plugging.written import LayerText, layer_name, plugin_text
@@ -99,11 +101,7 @@ def _kinds(error: NotCaptured) -> list[type[nn.Module]]:
     for each in error.refused:
         region = of_program(each.region)
         if region.parent is None:
-            kind, where = type(region.module).__qualname__, f"{each.place}: " if each.place else ""
-            raise NotCaptured(
-                f"{where}{each.why}\nit is the network itself that does so, and no module in it: put it into a module "
-                f"of its own, an attribute of `{kind}`; of that a layer can be written"
-            )
+            raise error  # which says what to do with code of the network itself
         found[region.path] = region
     outer = [one for one in found.values() if not any(above.path in found for above in _above(one))]
     return list(dict.fromkeys(type(one.module) for one in outer))
@@ -133,6 +131,7 @@ def _layers(
         bench = Bench(calls[0])
         tie(bench, [call.shapes for call in calls], [call.arguments for call in calls])
         fields = fields_of(bench, calls)
+        check_anew(bench, calls, fields)
         names = ["x", *calls[0].names[1:]]
         rule = rule_of(bench, calls, fields, names)
         name = layer_name(kind, {*MODULE_OF, *(one.name for one in found)})
@@ -173,6 +172,12 @@ def _found_from_here(name: str) -> str | None:
     return file if inside else None
 
 
+_UNSEEN_NAMES: Final = "it is not seen with which arguments it was made, as its `__init__` has `*args`"
+_UNSEEN: Final = (
+    "it is not seen with which arguments it was made, as of a copy: make it by its class, and not by `copy.deepcopy`"
+)
+
+
 def _called(
     kind: type[nn.Module], module: nn.Module, example: Sequence[Tensor], makings: Mapping[nn.Module, dict[str, Any]]
 ) -> list[ModuleCall]:
@@ -183,7 +188,8 @@ def _called(
     def before(part: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         made = makings.get(part)
         if made is None:
-            raise NotCaptured(f"{told}: it is not seen with which arguments it was made, as its `__init__` has `*args`")
+            several = any(one.kind is one.VAR_POSITIONAL for one in inspect.signature(kind).parameters.values())
+            raise NotCaptured(f"{told}: {_UNSEEN_NAMES if several else _UNSEEN}")
         signature = inspect.signature(part.forward)
         given = signature.bind(*args, **kwargs).arguments
         tensors = {name: value.detach() for name, value in given.items() if isinstance(value, Tensor)}
@@ -192,7 +198,7 @@ def _called(
                 raise NotCaptured(f"{told}: it is given {value!r} as `{name}`, and layers are given tensors")
         if not tensors or any(tensor.dim() == 0 for tensor in tensors.values()):
             raise NotCaptured(f"{told}: it is given no tensor, or one without a batch")
-        found.append(ModuleCall(part, dict(made), tuple(tensors.values()), tuple(tensors)))
+        found.append(ModuleCall(part, with_own(part, made), tuple(tensors.values()), tuple(tensors)))
 
     parts = [part for part in named_modules(module).values() if type(part) is kind]
     hooks = [part.register_forward_pre_hook(before, with_kwargs=True) for part in parts]
@@ -220,7 +226,7 @@ def _over_batch(bench: Bench) -> bool:
         except Exception:  # one that does not train is found out by the proof
             return False
     parts = [one if isinstance(one, (tuple, list)) else (one,) for one in results]  # pyright: ignore[reportUnknownVariableType]  # of tensors
-    return not all(torch.equal(a[0].nan_to_num(), b[0].nan_to_num()) for a, b in zip(*parts, strict=True))  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]  # as above
+    return not all(is_close(a[0], b[0]) for a, b in zip(*parts, strict=True))  # pyright: ignore[reportUnknownArgumentType]  # as above
 
 
 def _source(kind: type[nn.Module]) -> str:
@@ -235,8 +241,13 @@ def _open(layers: Sequence[LayerText]) -> tuple[str, ...]:
     """What no rule was seen of."""
     found: list[str] = []
     for one in layers:
-        if one.rule.is_open:
-            found.append(f"`{one.name}` is for the size that was seen alone, since what it gives follows no rule")
+        if one.rule.open:
+            found.append(f"`{one.name}` is for the size that was seen alone, since {one.rule.open}")
+        for name in one.rule.alone:
+            value = literal(one.bench.call.arguments[name])
+            found.append(
+                f"`{one.name}` is for `{name}: {value}` alone: with another it has other parameters or outputs"
+            )
         if one.rule.macs is None:
             found.append(f"no formula of the multiply-accumulates of `{one.name}` was seen: they are counted as 0")
         if one.rule.saved is None:

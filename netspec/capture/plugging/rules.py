@@ -39,8 +39,11 @@ class SeenRule:
     """What autograd keeps, as the arguments of a `Saved`; None where it follows no formula."""
     conditions: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     """What the input must satisfy, and what a message says of it."""
-    is_open: bool = False
-    """Whether no rule was seen, and it holds for one size alone."""
+    open: str = ""
+    """Why no rule was seen, and it holds for one size alone; empty where one was."""
+    alone: tuple[str, ...] = ()
+    """Arguments that decide which parameters and outputs there are, and not only of which sizes: it holds for their
+    values alone."""
     keeps_shape: bool = False
     """Whether what comes out has the type of the input, whatever that is."""
 
@@ -68,12 +71,16 @@ def rule_of(bench: Bench, calls: Sequence[ModuleCall], fields: Sequence[KeptFiel
             f"no layer can be made of `{kind}`: made anew with the arguments that it was made with, it does not run by "
             "itself, or gives something else than tensors with the batch first"
         )
-    free = variables(bench, [each.name for each in fields])
+    every = variables(bench, [each.name for each in fields])
+    alone = tuple(dict.fromkeys(one.argument for one in every if one.argument and _decides_what(bench, one, base)))
+    free = [one for one in every if one.argument not in alone and not (one.axes and _decides_what(bench, one, base))]
     samples = _sampled(bench, fields, names, free)
     found = _fitted(samples, base)
     fixed = _fixed(bench, free)
-    if found is None or not all(_agrees(bench, call, fixed) for call in calls):
-        return _as_seen(bench, calls, fields, names, base, kind)
+    why = found if isinstance(found, str) else _disagreement(bench, calls, fixed, names, alone)
+    if why or isinstance(found, str):
+        return _as_seen(bench, calls, fields, names, base, f"no layer can be made of `{kind}`: {why}", why)
+    found.alone = alone
     found.conditions += (
         _equal(free, names, samples) + _told_fixed(bench, fixed, names) + _kept(bench, free, fields, base)
     )
@@ -82,6 +89,17 @@ def rule_of(bench: Bench, calls: Sequence[ModuleCall], fields: Sequence[KeptFiel
         saved = found.saved.replace(" * ".join(samples.names[0]), "product(x.shape)")
         found.saved = None if ".shape[" in saved else saved
     return found
+
+
+def _decides_what(bench: Bench, one: TrialSymbol, base: TrialOutcome) -> bool:
+    """Whether with another value there are other parameters or outputs, as of a number of parts, and not only others of
+    their sizes."""
+    shapes = bench.call.shapes
+    outcomes = (
+        bench.outcome(moved(shapes, one.axes, value)) if one.axes else bench.outcome(shapes, {one.argument: value})
+        for value in one.values[1:]
+    )
+    return any(outcome is not None and not _is_alike(outcome, base) for outcome in outcomes)
 
 
 def _names(shapes: Shapes, names: Sequence[str]) -> list[list[str]]:
@@ -120,10 +138,12 @@ def _row(told: Sequence[Sequence[str]], shapes: Shapes, arguments: dict[str, Any
     return row
 
 
-def _fitted(samples: Samples, base: TrialOutcome) -> SeenRule | None:
-    """The formulas of all sizes; None where one has none."""
-    if 1 < len(samples.rows) < _ENOUGH or any(not _is_alike(one, base) for one in samples.outcomes):
-        return None
+def _fitted(samples: Samples, base: TrialOutcome) -> SeenRule | str:
+    """The formulas of all sizes; where one has none, why."""
+    if 1 < len(samples.rows) < _ENOUGH:
+        return f"it runs at {len(samples.rows)} of the sizes that were tried, which tell no rule"
+    if any(not _is_alike(one, base) for one in samples.outcomes):
+        return "at other sizes it has other parameters or outputs, and not only others of their sizes"
     others = {name for some in samples.names[1:] for name in some}
     first = [{name: size for name, size in row.items() if name not in others} for row in samples.rows]
     outputs = [
@@ -140,8 +160,11 @@ def _fitted(samples: Samples, base: TrialOutcome) -> SeenRule | None:
         }
 
     parameters, buffers = learned("parameters"), learned("buffers")
-    if any(size is None for some in (*outputs, *parameters.values(), *buffers.values()) for size in some):
-        return None
+    if any(size is None for some in outputs for size in some):
+        return "the sizes of what it gives follow no rule that was seen"
+    untold = [name for name, sizes in {**parameters, **buffers}.items() if None in sizes]
+    if untold:
+        return f"the sizes of its `{untold[0]}` follow no rule that was seen"
     counts = [one.macs for one in samples.outcomes]
     macs = None if -1 in counts else _count(samples, counts)
     return SeenRule(_all(outputs), _said(parameters), _said(buffers), macs, _saved(samples, base))
@@ -204,11 +227,21 @@ def _is_alike(one: TrialOutcome, base: TrialOutcome) -> bool:
     return form(one) == form(base)
 
 
-def _agrees(bench: Bench, call: ModuleCall, fixed: Sequence[Axis]) -> bool:
-    """Whether a call in the network has sizes of which the rule speaks."""
-    if [len(shape) for shape in call.shapes] != [len(shape) for shape in bench.call.shapes]:
-        return False
-    return all(call.shapes[i][k] == bench.call.shapes[i][k] for i, k in fixed)
+def _disagreement(
+    bench: Bench, calls: Sequence[ModuleCall], fixed: Sequence[Axis], names: Sequence[str], alone: Sequence[str]
+) -> str:
+    """Why the rule does not speak of all calls in the network; empty where it does."""
+    first = bench.call
+    for call in calls:
+        if [len(shape) for shape in call.shapes] != [len(shape) for shape in first.shapes]:
+            return "the tensors that it is given have several numbers of axes"
+        for i, k in fixed:
+            if call.shapes[i][k] != first.shapes[i][k]:
+                return f"what it takes along axis {k} of `{names[i]}` follows no rule that was seen"
+        for name in alone:
+            if call.arguments.get(name) != first.arguments[name]:
+                return f"with another `{name}` it has other parameters or outputs, and not only others of their sizes"
+    return ""
 
 
 def _equal(free: Sequence[TrialSymbol], names: Sequence[str], samples: Samples) -> list[tuple[str, str]]:
@@ -279,7 +312,8 @@ def _as_seen(
     fields: Sequence[KeptField],
     names: Sequence[str],
     base: TrialOutcome,
-    kind: str,
+    told_of: str,
+    why: str,
 ) -> SeenRule:
     """The rule for the one size that was seen."""
     for call in calls:
@@ -287,8 +321,7 @@ def _as_seen(
             call.arguments.get(each.name) != bench.call.arguments.get(each.name) for each in fields
         ):
             raise NotCaptured(
-                f"no layer can be made of `{kind}`: the sizes of what it gives follow no rule that was seen, and it is "
-                "used with several sizes or arguments; write its layer by hand: docs/plugins.md"
+                f"{told_of}, and it is used with several sizes or arguments; write its layer by hand: docs/plugins.md"
             )
 
     def told(shapes: Any) -> Any:
@@ -299,4 +332,4 @@ def _as_seen(
     outputs = [[str(size) for size in shape] for shape in base.outputs]
     macs = None if base.macs < 0 else str(base.macs)
     parameters, buffers = told(base.parameters), told(base.buffers)
-    return SeenRule(outputs, parameters, buffers, macs, conditions=conditions, is_open=True)
+    return SeenRule(outputs, parameters, buffers, macs, conditions=conditions, open=why)

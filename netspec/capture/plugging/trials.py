@@ -93,7 +93,7 @@ class Bench:
         """What comes out for tensors of these shapes; None where the module is not made so, or does not take them."""
         given = self.call.arguments | dict(arguments or {})
         for name, (first, last) in (self.ties if ties is None else ties).items():
-            given[name] = _product(shapes[0][first:last])
+            given[name] = product(shapes[0][first:last])
         key = (shapes, tuple(map(repr, given.values())))
         if key not in self._known:
             self._known[key] = self._run(shapes, given)
@@ -102,7 +102,7 @@ class Bench:
     @passing
     def _run(self, shapes: Shapes, arguments: dict[str, Any]) -> TrialOutcome | None:
         pairs = list(zip(shapes, self.call.inputs, strict=True))
-        large = max(_product(shape) for shape in shapes) > _MOST and shapes != self.call.shapes
+        large = max(product(shape) for shape in shapes) > _MOST and shapes != self.call.shapes
         if large or any(size < 1 for shape in shapes for size in shape):
             return None
         inputs = [_like(tensor, shape) for shape, tensor in pairs]
@@ -164,7 +164,8 @@ def _like(tensor: Tensor, shape: Shape) -> Tensor:
     return torch.randint(int(tensor.min()), int(tensor.max()) + 1, (_BATCH, *shape))
 
 
-def _product(sizes: Sequence[int]) -> int:
+def product(sizes: Sequence[int]) -> int:
+    """How many numbers a tensor of these sizes has."""
     found = 1
     for size in sizes:
         found *= size
@@ -223,9 +224,7 @@ def tie(bench: Bench, seen: Sequence[Shapes], made: Sequence[Mapping[str, Any]])
         if type(value) is not int or name in bench.ties:
             continue
         for found in ranges:
-            if any(
-                one.get(name) != _product(s[0][found.first : found.last]) for s, one in zip(seen, made, strict=True)
-            ):
+            if any(one.get(name) != product(s[0][found.first : found.last]) for s, one in zip(seen, made, strict=True)):
                 continue
             alike = {n for n, other in bench.call.arguments.items() if type(other) is int and other == value}
             for names in ({name}, alike):

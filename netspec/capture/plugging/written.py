@@ -225,8 +225,10 @@ def _needs(layer: LayerText) -> Iterator[str]:
         yield f'        fits = len({name}.shape) == {len(shape)} and {name}.dtype == "{dtype_of(tensor)}"'
         wish = f"`{name}` has {len(shape)} axes of {dtype_of(tensor)}"
         yield f'        need(fits, lambda: "{wish}", code="shape-mismatch")'
-    if layer.rule.is_open:
+    if layer.rule.open:
         yield "        # To be filled in: no rule of the sizes was seen, and this one is for the example's alone."
+    for name in layer.rule.alone:
+        yield f"        # To be filled in: with another `{name}` there are other parameters or outputs."
     for condition, wish in layer.rule.conditions:
         yield f"        need({condition}, lambda: {quoted(f'`{layer.name}`: {wish}')})"
 

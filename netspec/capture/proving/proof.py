@@ -21,7 +21,7 @@ from netspec.capture.running.runs import tensors_of
 from netspec.capture.running.trace import named_modules
 from netspec.capture.running.users import passing, users_own
 from netspec.capture.shaping.shape import identity
-from netspec.net import Net
+from netspec.net import Leaf, Net
 from netspec.torch.build import build
 
 CLOSE: Final = 1e-9
@@ -34,6 +34,15 @@ class Unproven(Exception):
 
 def placed(net: Net, leaves: Sequence[PlacedItem]) -> list[tuple[str, PlacedItem]]:
     """The layers of a net by their paths, each with the item as which it was written."""
+    return [(leaf.path, item) for leaf, item in placed_leaves(net, leaves)]
+
+
+def placed_leaves(net: Net, leaves: Sequence[PlacedItem]) -> list[tuple[Leaf, PlacedItem]]:
+    """The layers of a net, each with the item as which it was written.
+
+    Raises:
+        Unproven: they are others.
+    """
     rows = [leaf for leaf in net.layers if not leaf.again]
     seen: set[tuple[str, ...]] = set()
     items: list[PlacedItem] = []
@@ -47,7 +56,7 @@ def placed(net: Net, leaves: Sequence[PlacedItem]) -> list[tuple[str, PlacedItem
     for leaf, item in zip(rows, items, strict=True):
         if leaf.type != item.word:
             raise Unproven(f"`{leaf.type}` at {leaf.span.place} was written as `{item.word}`")
-    return [(leaf.path, item) for leaf, item in zip(rows, items, strict=True)]
+    return list(zip(rows, items, strict=True))
 
 
 def key_map(net: Net, leaves: Sequence[PlacedItem]) -> dict[str, str]:

@@ -1,0 +1,77 @@
+"""What no spec says: in which modules it stands, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from netspec.capture.graph import RefusedCall, Region
+
+_TORCH: Final = "torch"
+_OWN: Final = "netspec"
+
+
+def of_program(region: Region) -> Region:
+    """The innermost module around one that is of a program, and none of torch's or netspec's own."""
+    while region.parent is not None and _maker(region) in (_TORCH, _OWN):
+        region = region.parent
+    return region
+
+
+def _maker(region: Region) -> str:
+    """The package of a module's class."""
+    return type(region.module).__module__.partition(".")[0]
+
+
+def lacking_layers(refused: Sequence[RefusedCall]) -> list[str]:
+    """The names of the classes of which `--write-plugin` makes layers; none where the network itself is one of them."""
+    parts = [of_program(each.region) for each in refused]
+    return [] if any(one.parent is None for one in parts) else list(dict.fromkeys(_kind(one) for one in parts))
+
+
+def _kind(region: Region) -> str:
+    return type(region.module).__name__
+
+
+def writes_layers(command: str, classes: Sequence[str]) -> str:
+    """The advice to write the layers that are lacking.
+
+    Args:
+        command: that imports the module which lacks them.
+        classes: of its parts, whose layers are written.
+    """
+    names = " and ".join(f"`{name}`" for name in classes)
+    return f"`{command} {_WRITE}` writes a layer of yours for {names}"
+
+
+_WRITE: Final = "--write-plugin my_layers.py"
+_THEN: Final = f"`netspec import {_WRITE}` then writes a layer for it"
+
+
+def advice(refused: Sequence[RefusedCall]) -> str:
+    """What to do about what has no form; empty where layers of one's own do not help, as of a file that is read.
+
+    Layers are written for classes of a program that stand in a network. So code of the network's own `forward` has to
+    become one, and a module of torch's to be in one.
+    """
+    classes = lacking_layers(refused)
+    if classes:
+        return writes_layers("netspec import", classes)
+    outermost = [each for each in refused if of_program(each.region).parent is None]
+    if any(_maker(of_program(each.region)) == _OWN for each in outermost):
+        return ""
+    own = [each for each in outermost if _maker(each.region) != _TORCH]
+    if not own:
+        first = outermost[0].region
+        where = f"`{first.path}`, a `{_kind(first)}`," if first.path else f"`{_kind(first)}`"
+        return (
+            f"{where} is torch's, and layers are written for classes of yours: put a module of such a class in its "
+            f"place, in the network, with it as an attribute; {_THEN}"
+        )
+    kind = _kind(of_program(own[0].region))
+    places = list(dict.fromkeys(str(each.place) for each in own if each.place))
+    does = f"does what stands at {' and '.join(places)}" if places and len(own) < len(refused) else "does this"
+    return (
+        f"`{kind}.forward` itself {does}, and layers are written for modules in a network: where no line says what to "
+        f"do, or in its place, move the code into a module of its own, an attribute of `{kind}`; {_THEN}"
+    )

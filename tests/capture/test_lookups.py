@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from netspec.capture.graph import NotCaptured
 from netspec.capture.importing import from_torch
+from netspec.capture.numbers.rules import row
 from tests.capture.test_from_torch import equal, imported, refusal
 
 
@@ -191,3 +192,40 @@ NOT_CHOSEN: list[tuple[Callable[[Tensor], Tensor], str]] = [
 @pytest.mark.parametrize(("choose", "told"), NOT_CHOSEN)
 def test_places_that_no_spec_chooses_are_refused(choose: Callable[[Tensor], Tensor], told: str) -> None:
     assert told in refusal(Chooses(choose), (4, 7))
+
+
+# ---- repeated
+
+
+class _Repeated(nn.Module):
+    """Positions of the frames and places of a video, as video transformers add them up, behind a class token."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.token = nn.Parameter(torch.zeros(8))
+        self.frames = nn.Parameter(torch.zeros(4, 8))
+        self.places = nn.Parameter(torch.zeros(6, 8))
+
+    def forward(self, x: Tensor) -> Tensor:
+        position = torch.repeat_interleave(self.frames, 6, dim=0)
+        position.add_(self.places.unsqueeze(0).expand(4, -1, -1).reshape(-1, 8))
+        return torch.cat((self.token.expand(x.size(0), -1).unsqueeze(1), x + position), 1)
+
+
+def test_parameters_that_are_repeated_in_two_ways_and_a_token_for_each_example() -> None:
+    module = _Repeated()
+    found = imported(module, (24, 8))
+    assert equal(module, found, (24, 8))
+    assert "Parameter: [1, 8], name: token" in found.text
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [
+        (list(range(6)) * 3, "[i for _ in range(3) for i in range(6)]"),
+        ([0.5, 0.25, 1.0] * 8, None),
+        ([*range(6), *range(6), 5], None),
+    ],
+)
+def test_a_row_that_comes_again_and_again(numbers: list[float], text: str | None) -> None:
+    assert row(torch.tensor(numbers)) == text

@@ -11,13 +11,9 @@ from netspec.capture.items import PlacedItem, made
 from netspec.capture.lowering.forms import Form, NoForm
 from netspec.capture.lowering.lifted import lift
 from netspec.capture.numbers.tables import told
-from netspec.capture.written import ExpressionText
 
 if TYPE_CHECKING:
     from netspec.capture.lowering.lowering import Lowering
-
-_FEW: Final = 16
-"""Numbers that are typed rather than computed."""
 
 
 def repeated(lowering: Lowering, value: Traced) -> Traced:
@@ -34,10 +30,7 @@ def repeated(lowering: Lowering, value: Traced) -> Traced:
 def tiled(lowering: Lowering, value: Traced, dim: int, times: int) -> Traced:
     """A value several times, one behind the other along an axis."""
     size = value.shape[dim]
-    index: Any = told(torch.arange(size).repeat(times))
-    if size > 1 and size * times >= _FEW:
-        index = ExpressionText(f"[i for _ in range({times}) for i in range({size})]")
-    return chosen_along(lowering, value, dim, index, (size * times,))
+    return chosen_along(lowering, value, dim, told(torch.arange(size).repeat(times)), (size * times,))
 
 
 def one_for_all(lowering: Lowering, value: Traced, axis: int) -> Traced:

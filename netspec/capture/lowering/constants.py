@@ -72,9 +72,12 @@ def noted(lowering: Lowering, call: TracedCall) -> bool:
     result = call.results[0]
     named = [value for value in call.reads() if value.kind == "buffer" or is_learned(lowering, value)]
     if named and call.name not in OF_THE_SHAPE and _is_reshape(call, named):
-        source, _ = lowering.constants.get(named[0], (named[0], ()))
-        lowering.constants[result] = (source, result.shape)
-        return True
+        source, seen = lowering.constants.get(named[0], (named[0], named[0].shape))
+        of_one = (1, *result.shape[1:])  # where it is repeated for each example
+        shape = next((shape for shape in (result.shape, of_one) if prod(shape) == prod(seen)), None)
+        if shape is not None:
+            lowering.constants[result] = (source, shape)
+        return shape is not None
     if call.name in OF_THE_SHAPE or not any(is_learned(lowering, value) for value in named):
         for value, numbers in zip(call.results, call.constants, strict=False):
             value.kind, value.tensor = "numbers", numbers

@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 _MOVES: Final = frozenset(
     """
     __getitem__ view reshape flatten unflatten squeeze unsqueeze permute transpose movedim contiguous chunk
-    index_select select narrow t T mT H mH swapaxes view_as reshape_as
+    index_select select narrow t T mT H mH swapaxes view_as reshape_as repeat_interleave
     """.split()  # noqa: SIM905  # a list of words reads best as words
 )
 
+
+_REPEATS: Final = frozenset(("expand", "broadcast_to"))
 
 _RESHAPES: Final = frozenset(
     ("view", "reshape", "unsqueeze", "squeeze", "flatten", "unflatten", "contiguous", "to", "float", "type_as", "clone")
@@ -66,7 +68,8 @@ _OF_PLACES: Final = 2
 
 def followed(lowering: Lowering, call: TracedCall) -> bool:
     """Note which numbers of a parameter a call moves or chooses; whether it does no more than that."""
-    if call.name not in _MOVES or call.function is None:
+    repeats = call.name in _REPEATS and call.results[0].shape[:1] != (lowering.batch,)  # else for each example
+    if (call.name not in _MOVES and not repeats) or call.function is None:
         return False
     read = list(dict.fromkeys(call.reads()))
     sources = {value: found for value in read if (found := _places(lowering, value)) is not None}

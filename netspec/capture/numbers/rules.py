@@ -71,7 +71,7 @@ def row(numbers: Tensor) -> str | None:
         if says(text, numbers):
             return text
     found = rule(numbers) or _logarithms(numbers)
-    return _repeated(numbers) if found is None else found.listed()
+    return found.listed() if found is not None else _repeated(numbers) or _cycled(numbers)
 
 
 def _repeated(numbers: Tensor) -> str | None:
@@ -82,6 +82,17 @@ def _repeated(numbers: Tensor) -> str | None:
     pairs = numbers.reshape(-1, times)
     text = row(pairs[:, 0]) if bool((pairs == pairs[:, :1]).all()) else None
     return None if text is None else f"[y for y in {text} for _ in range({times})]"
+
+
+def _cycled(numbers: Tensor) -> str | None:
+    """The expression of many numbers that come again and again in one order."""
+    again = (numbers == numbers[0]).nonzero().flatten()
+    length = int(again[1]) if len(again) > 1 else numbers.numel()
+    if numbers.numel() < _SAME or numbers.numel() % length or length == numbers.numel():
+        return None
+    rounds = numbers.reshape(-1, length)
+    text = row(rounds[0]) if bool((rounds == rounds[:1]).all()) else None
+    return None if text is None else f"[i for _ in range({len(rounds)}) for i in {text}]"
 
 
 def of_distances(table: Tensor) -> str | None:

@@ -229,3 +229,56 @@ def test_parameters_that_are_repeated_in_two_ways_and_a_token_for_each_example()
 )
 def test_a_row_that_comes_again_and_again(numbers: list[float], text: str | None) -> None:
     assert row(torch.tensor(numbers)) == text
+
+
+class _Angles(nn.Module):
+    """The angles of rotary positions, each twice, with an axis for the batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("rates", 1 / torch.arange(1.0, 5.0))
+
+    def forward(self, places: Tensor) -> Tensor:
+        angles = torch.einsum("b i, j -> b i j", places[None].float(), self.get_buffer("rates"))
+        return torch.stack((angles, angles), -1).flatten(-2)
+
+
+class _Turned(nn.Module):
+    """Queries that are turned by angles, which another module has made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.angles = _Angles()
+        self.layers = nn.ModuleList([nn.Linear(8, 8), nn.Linear(8, 8)])
+
+    def forward(self, x: Tensor) -> Tensor:
+        angles = self.angles(torch.arange(x.shape[1]))
+        for layer in self.layers:
+            heads = layer(x).view(len(x), -1, 1, 8).transpose(1, 2)
+            x = (heads * angles[:, None].cos()).transpose(1, 2).flatten(2)
+        return x
+
+
+def test_what_a_module_makes_that_reads_no_input_does_not_flow_on() -> None:
+    module = _Turned()
+    found = imported(module, (5, 8))
+    assert equal(module, found, (5, 8))
+
+
+class _Memory(nn.Module):
+    """Two learned tensors in one parameter, taken apart as a program takes a list apart."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.memory = nn.Parameter(torch.zeros(2, 3, 8))
+
+    def forward(self, x: Tensor) -> Tensor:
+        keys, values = self.memory
+        both = [part.expand(len(x), -1, -1) for part in (keys, values)]
+        return torch.cat((both[0], x), 1) * torch.cat((both[1], x), 1)
+
+
+def test_a_parameter_is_taken_apart() -> None:
+    module = _Memory()
+    found = imported(module, (4, 8))
+    assert equal(module, found, (4, 8))

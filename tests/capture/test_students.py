@@ -76,7 +76,7 @@ def test_functions_and_views_are_layers(kind: Any, shape: tuple[int, ...], lines
 
 def test_numbers_that_are_drawn_in_both_modes_are_refused_with_what_a_spec_has() -> None:
     told = refusal(Variational(), (1, 28, 28))
-    assert re.search(r"students.py:\d+: `randn_like` draws random numbers in both modes", told)
+    assert re.search(r"students.py:\d+: `randn_like` draws random numbers, which a spec does", told)
     assert "`GaussianSample`" in told
 
 

@@ -251,8 +251,9 @@ def _attended(lowering: Lowering, call: TracedCall) -> None:
 
 def _draws(lowering: Lowering, call: TracedCall) -> None:
     raise NoForm(
-        f"`{call.name}` draws random numbers in both modes; a spec draws in dropout and in `GaussianSample`, which is "
-        "`mean + randn_like(mean) * exp(logvar / 2)` while it trains, and the mean in eval mode"
+        f"`{call.name}` draws random numbers, which a spec does in dropout, in `StochasticDepth`, which is a module "
+        "that drops whole examples while it trains and keeps their share as `drop_prob`, and in `GaussianSample`, "
+        "which is `mean + randn_like(mean) * exp(logvar / 2)` while it trains, and the mean in eval mode"
     )
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _MOVES: Final = frozenset(
     """
     __getitem__ view reshape flatten unflatten squeeze unsqueeze permute transpose movedim contiguous chunk
-    index_select select narrow t T mT H mH swapaxes view_as reshape_as repeat_interleave
+    index_select select narrow t T mT H mH swapaxes view_as reshape_as repeat_interleave unbind
     """.split()  # noqa: SIM905  # a list of words reads best as words
 )
 

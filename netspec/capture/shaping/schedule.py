@@ -68,23 +68,25 @@ class BodyNames:
                 if value is not current or value not in item.branches or several:
                     self.need(value)
             item.takes = None if several else current
-            if item.body is not None and item.call is None:
-                self._bodies(item, current)
+            last = self._bodies(item, current) if item.body is not None and item.call is None else current
             done.append(item)
             nested = item.body is not None and item.call is None and not item.is_combinator
             for value in item.gives[:1] if nested else item.gives:  # what else a nested list gives has its names inside
                 self._layers.setdefault(value, item)
                 if not nested or value not in self._needed:
                     self._makers[value] = item
-            current = item.gives[0] if item.gives else current
+            current = item.gives[0] if item.gives else last
         return done, current
 
-    def _bodies(self, item: PlacedItem, current: Traced | None) -> None:
-        """Schedule the list in an item, or its branches, each of which begins with what flows in."""
+    def _bodies(self, item: PlacedItem, current: Traced | None) -> Traced | None:
+        """Schedule the list in an item, or its branches, each of which begins with what flows in; what stands at the
+        end of the list, of which nothing may be read behind it."""
+        last = current
         for one in item.body if item.is_combinator and item.body is not None else [item]:
             one.body, last = self.scheduled(one.body or [], one.takes if one is not item else current)
             if one.gives and last is not one.gives[0]:
                 self.use(one.gives[0], one.body)
+        return last
 
     def _are_several(self, item: PlacedItem) -> bool:
         """Whether a join is of values that the program calls the same: a family, of which none stands for itself."""

@@ -10,7 +10,18 @@ import torch
 
 from netspec.capture.functions.arithmetic import combined, operand, part_of
 from netspec.capture.functions.kinds import as_numbers
-from netspec.capture.functions.masks import Truth, constant_mask, finite, low, masked, numbers_of, of_queries, of_rank, true_value, truth_of
+from netspec.capture.functions.masks import (
+    Truth,
+    constant_mask,
+    finite,
+    low,
+    masked,
+    numbers_of,
+    of_queries,
+    of_rank,
+    true_value,
+    truth_of,
+)
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import made
 from netspec.capture.lowering.forms import Form, NoForm

@@ -29,7 +29,6 @@ from netspec.layers.base import Layer
 Handler = Callable[["Lowering", TracedCall], None]
 LayerHandler = Callable[["Lowering", TracedCall, Layer, dict[str, Any]], None]
 
-
 _CHOOSE: Final = frozenset(("__getitem__", "select", "narrow", "where", "masked_fill"))
 """Functions that choose from numbers, of which the result is written."""
 

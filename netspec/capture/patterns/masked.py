@@ -11,6 +11,7 @@ from netspec.capture.items import PlacedItem, leaves_of, lists_of
 from netspec.capture.numbers.tables import told
 from netspec.capture.patterns.patterns import ShapeOf
 
+
 def biased(items: list[PlacedItem], shape_of: ShapeOf) -> None:
     """Let masks that are numbers be added to scores, where nothing but a softmax over the keys reads these.
 

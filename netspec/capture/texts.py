@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -20,6 +21,7 @@ from netspec.capture.graph import (
     Region,
     Trace,
     Traced,
+    TracedCall,
     calls_in,
 )
 from netspec.capture.items import PlacedItem, layers_of, spliced
@@ -189,6 +191,39 @@ _ALONE: Final = (
 )
 
 
+def _lowered(trace: Trace) -> tuple[list[PlacedItem], Lowering, list[Traced]]:
+    """The items of a trace, with attention as such, what they were lowered by, and the outputs.
+
+    A program that puts a low number into a score may hide a key of attention. What follows tells, and where it is none
+    the trace is lowered once more, in which the number is put there.
+    """
+    fills: list[TracedCall] = []
+    while True:
+        lowering = Lowering(trace, HANDLERS, CALLS, fills)
+        items = lowering.body(trace.root)
+        settle(lowering, items)
+        outputs = [lowering.find(value) for value in trace.root.outputs]
+        shape_of = partial(_shape_of, lowering)
+        unread_dropped(lowering, items, outputs)
+        once(items, outputs)
+        normalised(items, outputs, shape_of)
+        fused(items, outputs, shape_of)
+        if turned(items, outputs, shape_of):
+            fused(items, outputs, shape_of)  # heads that were cut to be turned
+        biased(items, shape_of)
+        alone = list(unread(items))
+        known = [lowering.hides[item.gives[0]] for item in alone if item.gives[0] in lowering.hides]
+        if not known:
+            lowering.refused += [RefusedCall(item.place, _ALONE, _region_at(trace, item.place)) for item in alone]
+            return items, lowering, outputs
+        fills += known
+
+
+def _shape_of(lowering: Lowering, value: Traced) -> tuple[int, ...]:
+    known = lowering.forms.get(value) or lowering.forms.get(lowering.find(value)) or Form()  # of items' own: plain
+    return known.shape(value.shape, lowering.trace.batch)
+
+
 def items_of(trace: Trace, habits: ListHabits | None = None) -> tuple[list[PlacedItem], Lowering]:
     """The items of a trace in their shape, and what they were lowered by.
 
@@ -199,25 +234,9 @@ def items_of(trace: Trace, habits: ListHabits | None = None) -> tuple[list[Place
     Raises:
         NotCaptured: a call has no form in a spec.
     """
-    lowering = Lowering(trace, HANDLERS, CALLS)
-    items = lowering.body(trace.root)
-    settle(lowering, items)
+    items, lowering, outputs = _lowered(trace)
     lowering.refused.extend(one.refused for one in trace.read)
-    outputs = [lowering.find(value) for value in trace.root.outputs]
     heads = {lowering.find(value): i for value, i in trace.heads.items()}
-
-    def shape_of(value: Traced) -> tuple[int, ...]:
-        known = lowering.forms.get(value) or lowering.forms.get(lowering.find(value)) or Form()  # of items' own: plain
-        return known.shape(value.shape, trace.batch)
-
-    unread_dropped(lowering, items, outputs)
-    once(items, outputs)
-    normalised(items, outputs, shape_of)
-    fused(items, outputs, shape_of)
-    if turned(items, outputs, shape_of):
-        fused(items, outputs, shape_of)  # heads that were cut to be turned
-    biased(items, shape_of)
-    lowering.refused.extend(RefusedCall(item.place, _ALONE, _region_at(trace, item.place)) for item in unread(items))
     if lowering.refused:
         raise _refusal(lowering.refused)
     grown(items)

@@ -60,7 +60,8 @@ class MaskedFill(Layer):
     """(*) → (*): the value where the mask is true, the input elsewhere, as `torch.Tensor.masked_fill`.
 
     `MaskedFill: {mask: m}` on 5 × 16 gives 5 × 16, with 0 where the value `m` of truth values is true. The mask has as
-    many axes as the input, each with its size or 1. What stands below it has no gradient.
+    many axes as the input, each with its size or 1. What stands below it has no gradient. Of int64 numbers the value is
+    whole.
     """
 
     family = "shape"
@@ -70,22 +71,29 @@ class MaskedFill(Layer):
     examples = (
         Example({}, (5, 16), (5, 16), others={"mask": (5, 16)}, others_dtype="bool"),
         Example({"value": -1.5}, (3, 4), (3, 4), others={"mask": (1, 4)}, others_dtype="bool"),
+        Example({"value": 2}, (16,), (16,), "int64", others={"mask": (16,)}, others_dtype="bool"),
     )
 
     value: Real = 0.0
 
     def output(self, x: TensorType) -> TensorType:
-        self.need_float(x)
+        if x.dtype != "int64":
+            self.need_float(x)
+        need(
+            x.dtype != "int64" or self.value == int(self.value),
+            lambda: f"`value: {self.value}` is no whole number, but the input is int64",
+            code="invalid-argument", at="value", help="torch would have to round it",
+        )  # fmt: skip
         return x
 
     def results(self, x: TensorType, others: Mapping[str, tuple[TensorType, ...]]) -> tuple[TensorType, ...]:
-        self.need_float(x)
+        self.output(x)
         mask = _the(self, "mask", others, f"`MaskedFill: {{mask: m}}`, {_TRUE}")
         _need_beside(x, "mask", mask, "bool", "is of truth values")
         return (x,)
 
     def saved(self, x: TensorType) -> Saved:
-        return Saved(others=("mask",))
+        return Saved(others=("mask",)) if x.dtype == "float32" else Saved()
 
     def call(self, x: TensorType) -> TorchCall:
         return TorchCall("MaskedFill", self.arguments(x), _OWN)

@@ -15,6 +15,8 @@ class MaskedFill(nn.Module):
         self.value = value
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        if x.dtype == torch.float16:  # which does not hold -1e9
+            return torch.where(mask, self.value, x)
         return x.masked_fill(mask, self.value)
 
     def extra_repr(self) -> str:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import netspec
 from netspec.capture.graph import NotCaptured
 from netspec.capture.importing import FromTorch, from_torch
 from tests.capture.modules import around
@@ -207,3 +208,77 @@ def test_places_of_other_kinds_are_refused(choose: Callable[[Tensor], Tensor], t
     with pytest.raises(NotCaptured) as caught:
         found_of(forward, nn.Linear(6, 4), inputs=(torch.randn(2, 7, 6),))
     assert re.search(rf"test_choosing\.py:\d+: {re.escape(told)}", str(caught.value))
+
+
+# ---- whole numbers
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda i: i.masked_fill(i == 3, 1),
+        lambda i: T.where(i < 2, 2, i),
+        lambda i: T.minimum(i, T.tensor(2)),
+        lambda i: T.maximum(i, i[:, :1]),
+        lambda i: -(i.neg()),
+        lambda i: i * i.any(1, keepdim=True),
+        lambda i: i * i.all(1, keepdim=True),
+    ],
+)
+def test_words_become_others(change: Callable[[Tensor], Tensor]) -> None:
+    def forward(self: Any, ids: Tensor) -> Tensor:
+        return self.a(change(ids))
+
+    assert "Embedding" in found_of(forward, nn.Embedding(9, 4), inputs=(WORDS,)).text
+
+
+@pytest.mark.parametrize(
+    "choose",
+    [
+        lambda y, i: y[range(len(y)), i],
+        lambda y, i: y[T.arange(len(y)), i, 0],
+        lambda y, i: y[T.arange(len(y)), i, 1:],
+        lambda y, i: y[T.arange(len(y)), i, None],
+        lambda y, i: y.gather(1, i[:, None, None].repeat(1, 1, y.size(2))),
+    ],
+)
+def test_further_ways_to_choose_a_place(choose: Callable[[Tensor, Tensor], Tensor]) -> None:
+    def forward(self: Any, x: Tensor, places: Tensor) -> Tensor:
+        return choose(self.a(x), places)
+
+    found = found_of(forward, nn.Linear(6, 4), inputs=(FEATURES, torch.tensor([3, 1])))
+    assert words_of(found) == ["Gather"]
+
+
+def test_rows_of_a_parameter_that_the_nearest_code_names() -> None:
+    class Codes(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.codes = nn.Parameter(torch.zeros(7, 6))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.codes[(x @ self.codes.t()).argmin(-1)]
+
+    found = from_torch(Codes(), FEATURES)
+    assert words_of(found) == ["ArgMax"] and "Embedding" in found.text
+    assert words_of(from_torch(netspec.build(found.net), FEATURES)) == ["ArgMax"]
+
+
+def test_blocks_that_are_given_a_mask_are_imported_again() -> None:
+    class Reader(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.q, self.k, self.v = nn.Linear(6, 6), nn.Linear(6, 6), nn.Linear(6, 6)
+
+        def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+            scores = self.q(x) @ self.k(x).transpose(1, 2)
+            return x + scores.masked_fill(~mask[:, None], -1e9).softmax(-1) @ self.v(x)
+
+    def forward(self: Any, x: Tensor, mask: Tensor) -> Tensor:
+        for reader in self.a:
+            x = reader(x, mask)
+        return x
+
+    found = found_of(forward, nn.ModuleList(Reader() for _ in range(3)), inputs=(FEATURES, WORDS > 0))
+    again = from_torch(netspec.build(found.net), FEATURES, WORDS > 0)
+    assert found.text.count("attend") == again.text.count("attend") == 1

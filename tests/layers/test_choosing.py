@@ -105,3 +105,20 @@ def test_an_explanation_shows_what_is_given(name: str) -> None:
 
     for word in layer_class(name).tensors:
         assert f"`{word}` " in explain(name).partition("Examples:")[2]
+
+
+def test_whole_numbers_are_filled_with_whole_ones() -> None:
+    text = "input: {i: [4, int64], m: [4, bool]}\nlayers:\n  - use: i\n  - {MaskedFill: {value: 2, mask: m}}\n"
+    model = netspec.build(netspec.loads(text))
+    i, m = torch.tensor([[1, 5, 7, 0]]), torch.tensor([[True, False, True, False]])
+    found = model(i, m)
+    assert found.tolist() == [[2, 5, 2, 0]] and found.dtype == torch.int64
+    with pytest.raises(SpecError, match=r"`value: 2\.5` is no whole number, but the input is int64"):
+        netspec.loads(text.replace("value: 2", "value: 2.5"))
+
+
+def test_a_number_that_half_precision_does_not_hold() -> None:
+    from netspec.torch.choosing import MaskedFill
+
+    found = MaskedFill(-1e9)(torch.ones(2, dtype=torch.float16), torch.tensor([True, False]))
+    assert found.tolist() == [float("-inf"), 1.0] and found.dtype == torch.float16

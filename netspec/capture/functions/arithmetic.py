@@ -9,7 +9,7 @@ from typing import Any, Final
 import torch
 
 from netspec.capture.functions.kinds import as_numbers
-from netspec.capture.functions.masks import added
+from netspec.capture.functions.masks import added, value_of
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import PlacedItem, made
 from netspec.capture.lowering.forms import FIXED, Form, NoForm
@@ -37,8 +37,8 @@ def combined(lowering: Lowering, call: TracedCall, op: str, left: Any, right: An
     """Two tensors, or a tensor and a number, element by element."""
     if op == "+" and added(lowering, call, left, right):
         return
-    left, right = (_in_kind(lowering, call, value, call.results[0].dtype, op) for value in (left, right))
     result = call.results[0]
+    left, right = (_in_kind(lowering, call, value, result.dtype, op) for value in (left, right))
     varying = [value for value in (left, right) if isinstance(value, Traced) and value.varies]
     of = lowering.anywhere(varying[0])[1] if varying else _fixed_form(lowering, left, right, result)
     a, b = operand(lowering, left, result, of), operand(lowering, right, result, of)
@@ -47,7 +47,7 @@ def combined(lowering: Lowering, call: TracedCall, op: str, left: Any, right: An
         raise NoForm("the batch is not in the same place in both tensors")
     form = forms.pop() if forms else of
     values = [value for value, _ in (a, b) if isinstance(value, Traced)]
-    if op in ("*", "/") and len(values) == 2 and _both_repeat(left, right, result, form):
+    if op in ("*", "/") and result.dtype != "bool" and len(values) == 2 and _both_repeat(left, right, result, form):
         _outer_product(lowering, call, op, values, form)
         return
     if len(values) == 2 and _both_repeat(left, right, result, form):
@@ -80,6 +80,8 @@ def _in_kind(lowering: Lowering, call: TracedCall, value: Any, dtype: str, op: s
     """An operand of a sum, product or the like as numbers of the kind that it gives."""
     if not isinstance(value, Traced) or value.dtype == dtype == "float32":
         return value
+    if dtype == value.dtype == "bool" and op == "*":  # whether both are true
+        return value_of(lowering, call, value) if value in lowering.truths else value
     if dtype == "bool" or (dtype == "int64" and op not in ("+", "-", "*")):
         raise NoForm(f"it computes with {value.dtype}")
     return as_numbers(lowering, call, value, dtype)
@@ -190,8 +192,7 @@ def _power(lowering: Lowering, call: TracedCall) -> None:
 
 
 def _negative(lowering: Lowering, call: TracedCall) -> None:
-    value, form = lowering.anywhere(call.args[0])
-    lowering.add(call, "Scale", value, {"factor": -1}, form=form)
+    combined(lowering, call, "*", bound(call, "input")["input"], -1)
 
 
 def _addcmul(lowering: Lowering, call: TracedCall) -> None:

@@ -3,13 +3,25 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any, Final, cast
 
 import torch
 
-from netspec.capture.functions.arithmetic import operand
+from netspec.capture.functions.arithmetic import combined, operand, part_of
 from netspec.capture.functions.kinds import as_numbers
-from netspec.capture.functions.masks import Truth, low, masked, numbers_of, of_rank, true_value, truth_of
+from netspec.capture.functions.masks import (
+    Truth,
+    constant_mask,
+    finite,
+    low,
+    masked,
+    numbers_of,
+    of_queries,
+    of_rank,
+    true_value,
+    truth_of,
+)
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import made
 from netspec.capture.lowering.forms import Form, NoForm
@@ -30,29 +42,43 @@ def _masked_fill(lowering: Lowering, call: TracedCall) -> None:
     if zeros is not None and not bool(zeros.any()) and number == float("-inf") and given["mask"].varies:
         lowering.hidden[call.results[0]] = given["mask"]
         return
-    hidden = truth_of(lowering, given["mask"])
-    if low(number):
-        masked(lowering, call, given["input"], hidden)
-    else:
-        _filled(lowering, call, given["input"], hidden, number)
+    filled(lowering, call, given["input"], truth_of(lowering, given["mask"]), number)
 
 
 def _where(lowering: Lowering, call: TracedCall) -> None:
     """`where(mask, scores, -inf)`, and the other way round; else a number or a tensor where a mask is true."""
-    given = bound(call, "condition input=None other=None")
+    is_method = call.function is torch.Tensor.where  # `x.where(mask, y)`
+    given = bound(call, "input condition other" if is_method else "condition input=None other=None")
     one, other = (_number_or(lowering, given[name]) for name in ("input", "other"))
     truth = truth_of(lowering, given["condition"])
     opposite = truth._replace(is_opposite=not truth.is_opposite)
-    if low(other):
-        masked(lowering, call, one, opposite)
-    elif low(one):
-        masked(lowering, call, other, truth)
-    elif isinstance(one, Traced) and isinstance(other, Traced):
-        _chosen(lowering, call, truth, one, other)
+    if isinstance(one, Traced) and isinstance(other, Traced):
+        chosen(lowering, call, truth, one, other)
     elif isinstance(one, Traced):
-        _filled(lowering, call, one, opposite, other)
+        filled(lowering, call, one, opposite, other)
+    elif isinstance(other, Traced):
+        filled(lowering, call, other, truth, one)
     else:
-        _filled(lowering, call, other, truth, one)
+        _of_numbers(lowering, call, truth, one, other)
+
+
+def _of_numbers(lowering: Lowering, call: TracedCall, truth: Truth, one: float, other: float) -> None:
+    """One number where a mask is true, another where it is false: the mask as 0 and 1, times one of the numbers, and
+    the other one put in unless it is 0."""
+    result, opposite = call.results[0], truth._replace(is_opposite=not truth.is_opposite)
+    if result.dtype == "bool":
+        raise NoForm(f"`{call.name}` of truth values has no form in a spec: use `&`, `|` and `~`")
+    if one == 0:
+        one, other, truth, opposite = other, one, opposite, truth
+    mask = made(result.shape, result)
+    mask.dtype, lowering.truths[mask] = "bool", truth if other == 0 else opposite
+    numbers = as_numbers(lowering, call, mask, result.dtype)
+    scaled = made(result.shape, result)
+    combined(lowering, part_of(call, scaled), "*", numbers, finite(one if other == 0 else other))
+    if other == 0:
+        lowering.is_same(result, scaled)
+    else:
+        _filled(lowering, call, scaled, truth, one)
 
 
 def _number_or(lowering: Lowering, value: Any) -> Any:
@@ -62,18 +88,28 @@ def _number_or(lowering: Lowering, value: Any) -> Any:
     return float(found.flatten()[0]) if found is not None and is_number else value
 
 
+def filled(lowering: Lowering, call: TracedCall, value: Any, hidden: Truth, number: Any) -> None:
+    """A number where a mask is true. A low one in a score may be what hides a key, which attention says otherwise."""
+    is_score = isinstance(value, Traced) and value.dtype == "float32" and low(number)
+    if is_score and call not in lowering.fills and not of_queries(hidden, value.shape[-1]):
+        lowering.hides[call.results[0]] = call
+        masked(lowering, call, value, hidden)
+        return
+    _filled(lowering, call, value, hidden, number)
+
+
 def _filled(lowering: Lowering, call: TracedCall, value: Any, hidden: Truth, number: Any) -> None:
-    """A number where a mask is true."""
     if not isinstance(value, Traced) or not isinstance(number, (int, float)):
         raise NoForm(f"`{call.name}` of two numbers has no form in a spec, or of a tensor in the place of a number")
     if not value.varies:
         raise NoForm(f"`{call.name}` of what no input decides has no form in a spec")
-    taken = lowering.taken(value)
-    own = _mask_of(lowering, call, hidden, len(value.shape))
-    lowering.add(call, "MaskedFill", taken, {"value": number} if number else {}, reads={"mask": (own,)})
+    taken, form = lowering.anywhere(value)
+    own = _mask_of(lowering, call, hidden, value, form)
+    options = {"value": finite(number)} if number else {}
+    lowering.add(call, "MaskedFill", taken, options, form=form, reads={"mask": (own,)})
 
 
-def _chosen(lowering: Lowering, call: TracedCall, truth: Truth, one: Traced, other: Traced) -> None:
+def chosen(lowering: Lowering, call: TracedCall, truth: Truth, one: Traced, other: Traced) -> None:
     """One tensor where a mask is true, another where it is false: that which has all the result's sizes comes first."""
     result = call.results[0]
     one, other = (as_numbers(lowering, call, value, result.dtype) for value in (one, other))
@@ -81,54 +117,64 @@ def _chosen(lowering: Lowering, call: TracedCall, truth: Truth, one: Traced, oth
         one, other, truth = other, one, truth._replace(is_opposite=not truth.is_opposite)
     if not one.varies or one.shape != result.shape:
         raise NoForm(f"`{call.name}` of two tensors that are both repeated along axes has no form in a spec")
-    value = lowering.taken(one)
-    beside, form = operand(lowering, other, result, Form())
+    value, form = lowering.anywhere(one)
+    beside, own = operand(lowering, other, result, form)
     if not isinstance(beside, Traced):
-        _filled(lowering, call, one, truth._replace(is_opposite=not truth.is_opposite), beside)
+        filled(lowering, call, one, truth._replace(is_opposite=not truth.is_opposite), beside)
         return
-    if form is not None and not form.plain:
-        raise NoForm("its batch is merged with another axis, or is not the first")
-    condition = _mask_of(lowering, call, truth, len(result.shape))
-    lowering.add(call, "Where", value, reads={"condition": (condition,), "other": (beside,)})
+    if own is not None and own != form:
+        raise NoForm("the batch is not in the same place in both tensors")
+    condition = _mask_of(lowering, call, truth, one, form)
+    lowering.add(call, "Where", value, form=form, reads={"condition": (condition,), "other": (beside,)})
 
 
-def _mask_of(lowering: Lowering, call: TracedCall, truth: Truth, rank: int) -> Traced:
+def _mask_of(lowering: Lowering, call: TracedCall, truth: Truth, of: Traced, form: Form) -> Traced:
     """The value of a spec that is true where a mask is, with as many axes as what is chosen from.
 
+    Args:
+        lowering: what it is written in.
+        call: what chooses.
+        truth: the mask.
+        of: what is chosen from.
+        form: where the batch of that is.
+
     Raises:
-        NoForm: it has more, or numbers and values make it together.
+        NoForm: it has more, or its batch is elsewhere.
     """
+    rank = len(of.shape)
+    if not form.plain:
+        own, at = lowering.anywhere(true_value(lowering, call, truth))
+        if at != form or len(own.shape) != rank:
+            raise NoForm(f"the batch is not in the same place in the mask of `{call.name}` and in what it chooses from")
+        return own
     if truth.numbers is None or truth.values:
         own = lowering.taken(of_rank(lowering, true_value(lowering, call, truth), rank))
         if len(own.shape) != rank:
             raise NoForm(f"`{call.name}` with a mask of {len(own.shape)} axes and a tensor of {rank} has no form")
         return own
-    numbers = ~truth.numbers if truth.is_opposite else truth.numbers
-    while numbers.dim() > rank - 1 and numbers.shape[0] == 1:
-        numbers = numbers[0]
-    if numbers.dim() >= rank:
-        raise NoForm(f"`{call.name}` with a mask of other numbers for each example has no form")
-    sizes = (*(1 for _ in range(rank - 1 - numbers.dim())), *numbers.shape)
-    known = Traced("numbers", sizes, "bool", tensor=numbers.reshape(sizes))
-    return lowering.constant(known, (1, *sizes))
+    return constant_mask(lowering, ~truth.numbers if truth.is_opposite else truth.numbers, rank)
 
 
 # ---- by numbers
 
 
-def of_each(lowering: Lowering, call: TracedCall, value: Traced, index: tuple[Any, ...]) -> bool:
-    """Write the places that each example chooses for itself, `x[arange(len(x)), index]`; whether it is that."""
-    if len(index) < 2 or any(part is not Ellipsis and part != slice(None) for part in index[2:]):
-        return False
+def of_each(lowering: Lowering, call: TracedCall, value: Traced, index: tuple[Any, ...]) -> Traced | None:
+    """The places that each example chooses for itself, `x[arange(len(x)), index]`, of which further parts of the index
+    may choose; None if it is not that."""
+    if len(index) < 2 or any(isinstance(part, (Traced, list, tuple, bool)) for part in index[2:]):
+        return None
     rows, places = index[:2]
     if not isinstance(places, Traced) or not places.varies or not is_each_example(lowering, rows, places):
-        return False
-    _gathered(lowering, call, value, places)
-    return True
+        return None
+    found = made((*places.shape, *value.shape[2:]), call.results[0])
+    _gathered(lowering, part_of(call, found), value, places)
+    return found
 
 
 def is_each_example(lowering: Lowering, rows: Any, beside: Traced | None = None) -> bool:
     """Whether a part of an index is the numbers of all examples in their order, as a column beside a further part."""
+    if isinstance(rows, (list, tuple, range)) and len(cast("Sequence[Any]", rows)) == lowering.batch:
+        return all(row == i and type(row) is int for i, row in enumerate(cast("Sequence[Any]", rows)))
     numbers = numbers_of(lowering, rows) if isinstance(rows, Traced) else None
     further = 0 if beside is None else len(beside.shape) - 1
     shape = (lowering.batch, *(1 for _ in range(further)))
@@ -177,8 +223,8 @@ def placed(lowering: Lowering, call: TracedCall, value: Any, along: int | None, 
         raise NoForm(f"`{call.name}` over the batch mixes examples")
     if "min" in call.name:
         turned = made(value.shape, value)
-        lowering.add(call, "use", None, terms=(taken, "*", -1), form=form, gives=(turned,))
-        taken = turned
+        combined(lowering, part_of(call, turned), "*", value, -1)
+        taken, form = lowering.anywhere(turned)
     after = form if keepdim else form._replace(at=form.at - (along % rank < form.at))
     lowering.layered(call, "ArgMax", taken, {"dim": dim, "keepdim": keepdim}, form=after)
 

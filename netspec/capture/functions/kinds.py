@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from netspec.capture.functions.masks import true_value, truth_of
+from netspec.capture.functions.masks import value_of
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import made
 from netspec.capture.lowering.forms import NoForm
@@ -20,9 +20,7 @@ def as_numbers(lowering: Lowering, call: TracedCall, value: Traced, dtype: str =
     if numbers is not None:
         wider = numbers.to(torch.int64 if dtype == "int64" else torch.float32)
         return Traced("numbers", value.shape, dtype, tensor=wider)
-    source = true_value(lowering, call, truth_of(lowering, value)) if value.dtype == "bool" else value
-    if len(source.shape) != len(value.shape):
-        raise NoForm("a mask is moved, and numbers are made of it")
+    source = value_of(lowering, call, value) if value.dtype == "bool" else value
     found, form = lowering.anywhere(source)
     result = made(value.shape, value, varies=value.varies)
     result.dtype = dtype

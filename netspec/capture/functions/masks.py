@@ -7,18 +7,21 @@ A spec compares no values; attention takes a mask in which True takes part. What
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
+from math import isinf, prod
 from typing import Any, Final, NamedTuple
 
 import torch
 
+from netspec.capture.functions.repeats import tiled
 from netspec.capture.graph import Traced, TracedCall
-from netspec.capture.items import PlacedItem
+from netspec.capture.items import PlacedItem, made
 from netspec.capture.lowering.forms import Form, NoForm
 from netspec.capture.lowering.lowering import Handler, Lowering
 from netspec.capture.modules.binding import bound
 from netspec.capture.numbers.tables import told
 
+FAR: Final = 1e9
+"""What stands for infinity: a spec's numbers are finite."""
 LOW: Final = -1e4
 """A score that is as good as none: its share of a softmax is 0."""
 
@@ -88,22 +91,26 @@ def _turned(lowering: Lowering, call: TracedCall) -> None:
     _note(lowering, call, truth_of(lowering, call.args[0]), is_turned=True)
 
 
-def _joined(*, both: bool) -> Handler:
-    """`padding & causal`, and `hidden | later`, which is true unless neither is."""
+def _and(lowering: Lowering, call: TracedCall) -> None:
+    """`padding & causal`."""
+    given = bound(call, "input other")
+    _both(lowering, call, given["input"], given["other"])
 
-    def handle(lowering: Lowering, call: TracedCall) -> None:
-        given = bound(call, "input other")
-        one, other = (
-            _straight(lowering, call, truth_of(lowering, given[name]), is_turned=not both)
-            for name in ("input", "other")
-        )
-        numbers = one.numbers if other.numbers is None else other.numbers
-        if one.numbers is not None and other.numbers is not None:
-            numbers = one.numbers & other.numbers
-        values = tuple(dict.fromkeys((*one.values, *other.values)))
-        lowering.truths[call.results[0]] = Truth(numbers, values, is_opposite=not both)
 
-    return handle
+def _or(lowering: Lowering, call: TracedCall) -> None:
+    """`hidden | later`, which is true unless neither is."""
+    given = bound(call, "input other")
+    _both(lowering, call, given["input"], given["other"], is_turned=True)
+
+
+def _both(lowering: Lowering, call: TracedCall, left: Any, right: Any, *, is_turned: bool = False) -> None:
+    """Note what two masks say together; if it is turned, that not both are false."""
+    one, other = (_straight(lowering, call, truth_of(lowering, given), is_turned=is_turned) for given in (left, right))
+    numbers = one.numbers if other.numbers is None else other.numbers
+    if one.numbers is not None and other.numbers is not None:
+        numbers = one.numbers & other.numbers
+    values = tuple(dict.fromkeys((*one.values, *other.values)))
+    lowering.truths[call.results[0]] = Truth(numbers, values, is_opposite=is_turned)
 
 
 def _straight(lowering: Lowering, call: TracedCall, truth: Truth, *, is_turned: bool) -> Truth:
@@ -118,20 +125,24 @@ def _straight(lowering: Lowering, call: TracedCall, truth: Truth, *, is_turned: 
 
 
 def moved(lowering: Lowering, call: TracedCall) -> bool:
-    """Note a mask that got axes of 1, in front of those that it has or in between; whether it is one."""
+    """Note a mask that got axes of 1 behind the batch, in front of those that it has; whether it is one."""
     source = next(call.reads(), None)
     if source is None or source not in lowering.truths:
         return False
     shape, before = call.results[0].shape, source.shape
-    is_longer = [n for n in shape if n != 1] == [n for n in before if n != 1] and shape[-1:] == before[-1:]
+    is_longer = shape[:1] == before[:1] and _without_ones(shape[1:]) == _without_ones(before[1:])
     if lowering.truths[source].numbers is not None:
-        if not is_longer:
-            raise NoForm("a mask is moved after it was computed")
-    elif not is_longer:  # it is no mask of keys any more, but values as others are
-        lowering.is_same(source, true_value(lowering, call, lowering.truths.pop(source)))
+        is_longer = [n for n in shape if n != 1] == [n for n in before if n != 1] and shape[-1:] == before[-1:]
+    if not is_longer:  # it is no mask of keys any more, but values as others are
         return False
     lowering.truths[call.results[0]] = lowering.truths[source]
     return True
+
+
+def _without_ones(shape: Sequence[int]) -> Sequence[int]:
+    """Sizes without those of 1 in front."""
+    first = next((i for i, size in enumerate(shape) if size != 1), len(shape))
+    return shape[first:]
 
 
 def _aligned(lowering: Lowering, value: Traced) -> Traced:
@@ -146,28 +157,67 @@ def true_value(lowering: Lowering, call: TracedCall, truth: Truth) -> Traced:
     """The value of a spec that says what several values say together, or the opposite of it.
 
     Raises:
-        NoForm: numbers say something, too.
+        NoForm: none of them depends on an input, or they have their batch in different places.
     """
-    if truth.numbers is not None or not truth.values:
-        raise NoForm("a mask of numbers beside one of an input, or of many numbers, has no form in a spec")
+    if not truth.values:
+        raise NoForm("a mask of numbers, or of many numbers, has no form in a spec here")
     values = [_aligned(lowering, value) for value in truth.values]
     rank = max(len(value.shape) for value in values)
-    found = values[0]
+    found, form = lowering.anywhere(values[0])
+    if truth.numbers is not None:
+        values.append(constant_mask(lowering, truth.numbers, rank))
     if len(values) > 1:
         several = [of_rank(lowering, value, rank) for value in values]
+        if len({lowering.form(value) for value in several}) > 1:
+            raise NoForm("the batch is not in the same place in several masks")
         shape = tuple(map(max, zip(*(value.shape for value in several), strict=True)))
-        found = _made(lowering, call, PlacedItem("mul", None, branches=tuple(several)), shape)
+        if shape not in (value.shape for value in several):
+            for dim, size in enumerate(shape):
+                if size != several[0].shape[dim]:
+                    several[0] = tiled(lowering, several[0], dim, size)
+        found = _made(lowering, call, PlacedItem("mul", None, branches=tuple(several)), shape, form)
     if truth.is_opposite:
-        found = _made(lowering, call, PlacedItem("Equal", found, arguments={"other": 0}), found.shape)
+        found = _made(lowering, call, PlacedItem("Equal", found, arguments={"other": 0}), found.shape, form)
     return found
 
 
-def _made(lowering: Lowering, call: TracedCall, item: PlacedItem, shape: tuple[int, ...]) -> Traced:
+def constant_mask(lowering: Lowering, numbers: torch.Tensor, rank: int) -> Traced:
+    """Truth values that are numbers, one for all examples, with so many axes.
+
+    Raises:
+        NoForm: they are others for each example.
+    """
+    while numbers.dim() > rank - 1 and numbers.shape[0] == 1:
+        numbers = numbers[0]
+    if numbers.dim() >= rank:
+        raise NoForm("a mask of other numbers for each example has no form in a spec")
+    sizes = (*(1 for _ in range(rank - 1 - numbers.dim())), *numbers.shape)
+    known = Traced("numbers", sizes, "bool", tensor=numbers.reshape(sizes))
+    return lowering.constant(known, (1, *sizes))
+
+
+def value_of(lowering: Lowering, call: TracedCall, mask: Traced) -> Traced:
+    """The value of a spec that a mask is, with the axes that the mask has.
+
+    Raises:
+        NoForm: see `true_value`.
+    """
+    found = true_value(lowering, call, truth_of(lowering, mask))
+    if found.shape == mask.shape:
+        return found
+    if prod(found.shape) != prod(mask.shape):
+        raise NoForm("a mask is moved, and repeated along axes")
+    moved_one = made(mask.shape, found)
+    lowering.move(found, moved_one, lambda layout: layout.reshaped(mask.shape))
+    return lowering.ready(moved_one)
+
+
+def _made(lowering: Lowering, call: TracedCall, item: PlacedItem, shape: tuple[int, ...], form: Form) -> Traced:
     """The truth values that an item gives, which is written."""
     value = Traced("made", shape, "bool", varies=True)
     item.gives, item.place = (value,), call.place
     lowering.items.append(item)
-    lowering.forms[value] = Form()
+    lowering.forms[value] = form
     return value
 
 
@@ -175,6 +225,8 @@ def of_rank(lowering: Lowering, value: Traced, rank: int) -> Traced:
     """A mask with axes of 1 in front of its own, so that it has as many as another."""
     if len(value.shape) == rank:
         return value
+    if not lowering.form(value).plain:
+        raise NoForm("the batch of a mask of fewer axes is not the first, or is merged with another")
     shape = (value.shape[0], *(1 for _ in range(rank - len(value.shape))), *value.shape[1:])
     longer = Traced("made", shape, "bool", varies=True)
     lowering.move(value, longer, lambda layout: layout.reshaped(shape))
@@ -246,11 +298,21 @@ def _said(lowering: Lowering, call: TracedCall, truth: Truth, keys: int) -> Trac
     Raises:
         NoForm: it is the opposite of what numbers and values say together, or says something of queries alone.
     """
-    if keys > 1 and any(value.shape[-1:] == (1,) for value in truth.values):
+    if of_queries(truth, keys):
         raise NoForm("a mask of queries alone, which hides all keys of some, has no form in a spec")
     if truth.values and truth.is_opposite and truth.numbers is not None:
         raise NoForm(_OTHER)
     return true_value(lowering, call, truth._replace(numbers=None)) if truth.values else None
+
+
+def of_queries(truth: Truth, keys: int) -> bool:
+    """Whether a value says the same of all keys, if there are several."""
+    return keys > 1 and any(value.shape[-1:] == (1,) for value in truth.values)
+
+
+def finite(number: float) -> float:
+    """A number of a spec: what is infinite becomes so large that its share of a softmax is all or nothing."""
+    return max(min(number, FAR), -FAR) if isinf(number) else number
 
 
 def low(value: Any) -> bool:
@@ -296,6 +358,6 @@ def added(lowering: Lowering, call: TracedCall, left: Any, right: Any) -> bool:
 
 HANDLERS: Final[dict[str, Handler]] = {
     **dict.fromkeys(("logical_not", "invert", "bitwise_not"), _turned),
-    **dict.fromkeys(("and", "logical_and", "bitwise_and"), _joined(both=True)),
-    **dict.fromkeys(("or", "logical_or", "bitwise_or"), _joined(both=False)),
+    **dict.fromkeys(("and", "logical_and", "bitwise_and"), _and),
+    **dict.fromkeys(("or", "logical_or", "bitwise_or"), _or),
 }

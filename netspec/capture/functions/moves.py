@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 import torch
 
 from netspec.capture.functions.choosing import is_each_example, of_each
-from netspec.capture.functions.masks import left_out, moved
+from netspec.capture.functions.masks import left_out, moved, value_of
 from netspec.capture.functions.repeats import tiled
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import PlacedItem, made
@@ -28,6 +28,8 @@ def _source(lowering: Lowering, call: TracedCall) -> Traced:
         return value
     if not isinstance(value, Traced) or not value.varies:
         raise NoForm(f"`{call.name}` of what no input decides has no form in a spec")
+    if value in lowering.truths:
+        return value_of(lowering, call, value)
     found = lowering.find(value)
     return value if value in lowering.forms or value in lowering.pending else found
 
@@ -90,9 +92,14 @@ def _choose(lowering: Lowering, call: TracedCall) -> None:
     if only_reshapes(call) and moved(lowering, call):
         return
     index = cast("tuple[Any, ...]", call.args[1] if isinstance(call.args[1], tuple) else (call.args[1],))
+    if _rows_of_table(lowering, call, call.args[0], index):
+        return
     value = _source(lowering, call)
     rank = len(value.shape)
-    if of_each(lowering, call, value, index):
+    own = of_each(lowering, call, value, index)
+    if own is not None:
+        axes = [slice(None)] * len(index[1].shape)
+        _indexed(lowering, call, own, [*axes, *per_axis(index[2:], len(own.shape) - len(axes))])
         return
     if is_each_example(lowering, index[0]):
         index = (slice(None), *index[1:])
@@ -105,6 +112,19 @@ def _choose(lowering: Lowering, call: TracedCall) -> None:
     if any(isinstance(part, (Traced, list, tuple, bool)) for part in index):
         raise NoForm("values are chosen by several tensors or lists of indices")
     _indexed(lowering, call, value, per_axis(index, rank))
+
+
+def _rows_of_table(lowering: Lowering, call: TracedCall, table: Any, index: Sequence[Any]) -> bool:
+    """Write the rows of a parameter that numbers of the input choose, `table[ids]`; whether it is that."""
+    ids = index[0]
+    if not isinstance(table, Traced) or table.kind != "parameter" or len(table.shape) != 2:
+        return False
+    if len(index) > 1 or not isinstance(ids, Traced) or not ids.varies or ids.dtype != "int64":
+        return False
+    value, form = lowering.anywhere(ids)
+    sizes = {"num_embeddings": table.shape[0], "embedding_dim": table.shape[1]}
+    lowering.layered(call, "Embedding", value, sizes, form=form, keys={"weight": table.key})
+    return True
 
 
 def per_axis(index: Sequence[Any], rank: int) -> list[Any]:
@@ -319,7 +339,8 @@ def _expand(lowering: Lowering, call: TracedCall) -> None:
     """What is repeated along the batch is one for all examples; along another axis only joins repeat."""
     result = call.results[0]
     source = next(call.reads())
-    if source.shape[1:] != result.shape[1:] and len(source.shape) == len(result.shape) and call.name in _TILES:
+    tiles = any(size not in (1, wanted) for size, wanted in zip(source.shape[1:], result.shape[1:], strict=False))
+    if tiles and len(source.shape) == len(result.shape) and call.name in _TILES:
         for dim, size in enumerate(result.shape):
             if size != source.shape[dim]:
                 source = tiled(lowering, source, dim, size // source.shape[dim])

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any, Final, cast
 
+from netspec.capture.functions.arithmetic import number_of
+from netspec.capture.functions.choosing import chosen, filled
+from netspec.capture.functions.masks import Truth, true_value, truth_of
 from netspec.capture.functions.moves import per_axis
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import PlacedItem, made
@@ -23,6 +26,9 @@ def _overwritten(lowering: Lowering, call: TracedCall) -> None:
     whole, index, part = call.args
     result = call.results[0]
     places = cast("tuple[Any, ...]", index if isinstance(index, tuple) else (index,))
+    if isinstance(places[0], Traced) and places[0].dtype == "bool":
+        _where_true(lowering, call, whole, places, part)
+        return
     cuts = _cuts(per_axis(places, len(whole.shape)), whole.shape)
     shape = tuple(end - start for start, end in cuts)
     if not isinstance(part, Traced) or prod(part.shape) != prod(shape) or part.dtype != whole.dtype:
@@ -39,6 +45,31 @@ def _overwritten(lowering: Lowering, call: TracedCall) -> None:
         _put(lowering, call, result, lowering.taken(whole), inside, [(dim, cuts[dim]) for dim in around])
     else:
         lowering.is_same(result, inside)
+
+
+def _where_true(lowering: Lowering, call: TracedCall, whole: Traced, index: Sequence[Any], part: Any) -> None:
+    """`x[mask] = 0`, with a mask of the first axes; also what no input decides, such as a vector that is learned."""
+    mask, *rest = index
+    number = number_of(lowering, part)
+    of_all = isinstance(part, Traced) and not part.varies and len(part.shape) <= len(whole.shape) - len(mask.shape)
+    if (number is None and not of_all) or any(each is not Ellipsis and each != slice(None) for each in rest):
+        raise NoForm("tensors are put where a mask is true, or along another axis, too: use `torch.where`")
+    truth = truth_of(lowering, mask)
+    further = len(whole.shape) - len(mask.shape)
+    if further:
+        shape = (*mask.shape, *(1 for _ in range(further)))
+        if truth.values:
+            value = true_value(lowering, call, truth)
+            longer = made(shape, mask)
+            lowering.move(value, longer, lambda layout: layout.reshaped(shape))
+            truth = Truth(None, (longer,))
+        else:
+            assert truth.numbers is not None
+            truth = truth._replace(numbers=truth.numbers.reshape(shape))
+    if number is None:
+        chosen(lowering, call, truth, part, whole)
+    else:
+        filled(lowering, call, whole, truth, number)
 
 
 def _cuts(parts: Sequence[Any], shape: Sequence[int]) -> list[Cut]:

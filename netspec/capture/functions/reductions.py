@@ -61,7 +61,7 @@ def _extreme(name: str) -> Handler:
     def handle(lowering: Lowering, call: TracedCall) -> None:
         if len(call.results) == 2:
             values, indices = call.results
-            call.results[:] = [values]
+            call = part_of(call, values)
             if indices in lowering.read:
                 given = bound(call, "input dim=None keepdim=False")
                 placed(lowering, part_of(call, indices), given["input"], given["dim"], keepdim=given["keepdim"])
@@ -78,7 +78,13 @@ def _truth(name: str) -> Handler:
         given = bound(call, "input dim=None keepdim=False")
         found = made(call.results[0].shape, call.results[0])
         found.dtype = "int64"
-        numbers = as_numbers(lowering, call, given["input"])
+        source = given["input"]
+        if source.dtype != "bool":
+            source = made(source.shape, source)
+            source.dtype = "bool"
+            value, form = lowering.anywhere(given["input"])
+            lowering.layered(part_of(call, source), "NotEqual", value, {"other": 0}, form=form)
+        numbers = as_numbers(lowering, call, source)
         _reduced(lowering, part_of(call, found), name, given | {"input": numbers})
         value, form = lowering.anywhere(found)
         lowering.layered(call, "Equal", value, {"other": 1}, form=form)

@@ -29,7 +29,6 @@ from netspec.layers.base import Layer
 Handler = Callable[["Lowering", TracedCall], None]
 LayerHandler = Callable[["Lowering", TracedCall, Layer, dict[str, Any]], None]
 
-
 _CHOOSE: Final = frozenset(("__getitem__", "select", "narrow", "where", "masked_fill"))
 """Functions that choose from numbers, of which the result is written."""
 
@@ -37,7 +36,9 @@ _CHOOSE: Final = frozenset(("__getitem__", "select", "narrow", "where", "masked_
 class Lowering:
     """Writes the items of one trace."""
 
-    def __init__(self, trace: Trace, functions: dict[str, Handler], calls: dict[str, LayerHandler]) -> None:
+    def __init__(
+        self, trace: Trace, functions: dict[str, Handler], calls: dict[str, LayerHandler], fills: Sequence[TracedCall]
+    ) -> None:
         self.trace = trace
         self.batch = trace.batch
         self.functions = functions
@@ -59,6 +60,9 @@ class Lowering:
         """Tensors that are others, repeated along axes; joins repeat by themselves."""
         self.hidden: dict[Traced, Traced] = {}
         """Of a mask of numbers that of truth values which it is made of."""
+        self.fills = fills
+        """Calls that put low numbers into scores of no attention, unlike the others, which `hides` has."""
+        self.hides: dict[Traced, TracedCall] = {}
         self.lowest: dict[Traced, tuple[Traced, tuple[int, ...]]] = {}
         """Tensors that are others, padded with `-inf`, and by how much: pools of maxima pad so by themselves."""
         self.parts: dict[Traced, BufferPart] = {}

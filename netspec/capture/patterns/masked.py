@@ -3,17 +3,13 @@ small that its share is 0."""
 
 from __future__ import annotations
 
-from typing import Final
-
 import torch
 
+from netspec.capture.functions.masks import FAR
 from netspec.capture.graph import Traced
 from netspec.capture.items import PlacedItem, leaves_of, lists_of
 from netspec.capture.numbers.tables import told
 from netspec.capture.patterns.patterns import ShapeOf
-
-_HIDDEN: Final = -1e9
-"""What is added to a score that is left out."""
 
 
 def biased(items: list[PlacedItem], shape_of: ShapeOf) -> None:
@@ -48,7 +44,7 @@ def _added(item: PlacedItem, scores: Traced, rank: int) -> list[PlacedItem]:
         shown = shown[0]
     if shown.dim() >= rank:
         return [item]
-    table = torch.zeros(shown.shape).masked_fill(~shown, _HIDDEN).reshape((1,) * (rank - 1 - shown.dim()) + shown.shape)
+    table = torch.zeros(shown.shape).masked_fill(~shown, -FAR).reshape((1,) * (rank - 1 - shown.dim()) + shown.shape)
     numbers = told(table)
     if numbers is None:
         return [item]

@@ -13,6 +13,7 @@ from netspec.capture.graph import NotCaptured
 from netspec.capture.proving.proof import EqualityProof, Unproven
 from netspec.capture.proving.unusual import hiding, with_numbers
 from netspec.capture.running.runs import all_resized, resized
+from netspec.torch import attention
 
 _LARGE: Final = 128
 """From how many pixels on a side some of the runs are on a smaller picture: what a run costs grows with its square."""
@@ -123,7 +124,9 @@ def _hidden(proof: EqualityProof, example: Sequence[Tensor]) -> list[str]:
             try:
                 proof.check(given, training=False, has_gradients=False)
             except Unproven as error:
-                return [f"{told}, the module and the spec differ, in which a query that sees no key gets 0: {error}"]
+                attends = any(type(part).__module__ == attention.__name__ for part in proof.ours.modules())
+                why = ", in which a query that sees no key gets 0" if attends else ""
+                return [f"{told}, the module and the spec differ{why}: {error}"]
     return []
 
 

@@ -217,7 +217,7 @@ class EqualityProof:
         torch.default_generator.manual_seed(self.seed)
         given = [x.double().requires_grad_() if x.is_floating_point() else x for x in (one.clone() for one in inputs)]
         with in_64_bits():
-            outputs = tensors_of(_ran(model, given))
+            outputs = tensors_of(_ran(model, [x.clone() for x in given]))  # which a program may write into
         if sorted(order) == list(range(len(outputs))):
             outputs = [outputs[i] for i in order]
         outputs = in_layouts(outputs, layouts, inputs[0].shape[0])

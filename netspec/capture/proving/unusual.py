@@ -73,7 +73,7 @@ def hiding(inputs: Sequence[Tensor], compared: ComparedNumbers) -> Iterator[tupl
     """Inputs of which the first example is one number, or one truth value, with what that is."""
     for at, x in enumerate(inputs):
         values: list[int] = [0, 1] if x.dtype == torch.bool and x.dim() > 1 else []
-        if _has_rows(x):
+        if _has_rows(x) or (x.dtype == torch.int64 and x.dim() == 1):  # numbers of words, and lengths
             values = compared.fitting(x)
         for value in values:
             changed = x.clone()

@@ -105,11 +105,15 @@ def _first(input: Tensor, other: Tensor) -> Tensor:
 
 def _maximum(input: Tensor, other: Tensor) -> Tensor:
     whole, part = _wider(input, other)
+    if part is not None and not whole.is_floating_point():
+        return torch.where(whole > part, whole, part)
     return _both(input, other).amax(-1) if part is None else whole + (part - whole).relu()
 
 
 def _minimum(input: Tensor, other: Tensor) -> Tensor:
     whole, part = _wider(input, other)
+    if part is not None and not whole.is_floating_point():
+        return torch.where(whole < part, whole, part)
     return _both(input, other).amin(-1) if part is None else whole - (whole - part).relu()
 
 

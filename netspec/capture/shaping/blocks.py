@@ -220,6 +220,9 @@ class _Matching:
                     self._number((mine, "", at), a, b)
         elif mine.body is not None:
             self._lists(mine.body, theirs.body or [])
+            if mine.word == BRANCH and not mine.body:  # it is a value that it is not given: a mask from outside
+                for a, b in zip(mine.gives, theirs.gives, strict=True):
+                    self._same(a, b)
         else:
             if _unit(mine) == UNIT:
                 self.numbers[mine, "act", None] = theirs.word

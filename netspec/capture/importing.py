@@ -16,7 +16,8 @@ from netspec.capture.lowering.forms import Form
 from netspec.capture.modules.offered import offered, offering
 from netspec.capture.plugging.anew import other_than_plugged
 from netspec.capture.proving.comparing import compared
-from netspec.capture.proving.proof import EqualityProof, Unproven, WideNumbers, key_map
+from netspec.capture.proving.differences import Unproven
+from netspec.capture.proving.proof import EqualityProof, WideNumbers, key_map
 from netspec.capture.proving.unused import (
     Unkept,
     and_more,

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from netspec.capture.proving.proof import EqualityProof, share_apart
+from netspec.capture.proving.differences import Unproven, apart, nudged, share_apart
+from netspec.capture.proving.proof import EqualityProof
 from tests.capture.modules import around
 from tests.capture.test_from_torch import imported, refusal
 
@@ -155,3 +156,46 @@ def test_what_is_not_finite_on_one_side_alone_is_not_equal(
     ours: list[float], theirs: list[float], share: float
 ) -> None:
     assert share_apart(torch.tensor(ours), torch.tensor(theirs), 1.0) == pytest.approx(share)
+
+
+class Amplifies(nn.Module):
+    """A layer of which a program makes so much that the last digits decide."""
+
+    def __init__(self, slope: float) -> None:
+        super().__init__()
+        self.a = nn.Linear(4, 4)
+        self.slope = slope
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.sin(self.a(x) * self.slope)
+
+
+@pytest.mark.parametrize("slope", [1.0, 1e7])
+def test_a_difference_counts_unless_the_module_makes_as_much_of_its_inputs_last_digits(slope: float) -> None:
+    module, x = Amplifies(slope), torch.randn(3, 4)
+    found = imported(module, (4,))
+    proof = EqualityProof(module, found.net, found.keys, 1)
+    assert proof.check([x], training=False) <= 1e-9
+    with torch.no_grad():  # as another order of sums would
+        next(proof.ours.parameters()).mul_(1 + 1e-14 if slope > 1 else 1 + 1e-8)
+    if slope == 1.0:
+        with pytest.raises(Unproven, match="differs by"):
+            proof.check([x], training=False)
+        return
+    assert 1e-9 < proof.check([x], training=False) <= 1e-6
+    with torch.no_grad():  # a mistake
+        next(proof.ours.parameters()).mul_(1 + 1e-10)
+    with pytest.raises(Unproven, match="differs by"):
+        proof.check([x], training=False)
+
+
+def test_what_last_digits_make_of_a_module_is_what_they_are() -> None:
+    module = nn.Linear(3, 2)
+    x = torch.randn(5, 3)
+    (changed,) = nudged([x])
+    assert 0 < float((changed / x.double() - 1).abs().max()) < 1e-13
+    assert nudged([torch.arange(3)])[0].dtype == torch.int64
+    found = imported(module, (3,))
+    proof = EqualityProof(module, found.net, found.keys, 1)
+    runs = [proof._run(proof.theirs, inputs, training=False) for inputs in ([x], [changed])]
+    assert 0 < apart(*runs) < 1e-12

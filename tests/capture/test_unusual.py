@@ -11,7 +11,8 @@ from torch import Tensor, nn
 import netspec
 from netspec.capture.graph import NotCaptured
 from netspec.capture.proving.comparing import compared
-from netspec.capture.proving.proof import EqualityProof, Unproven
+from netspec.capture.proving.differences import Unproven
+from netspec.capture.proving.proof import EqualityProof
 from netspec.capture.proving.unusual import ComparedNumbers, with_numbers
 
 WORDS = 4000

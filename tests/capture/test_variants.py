@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 import netspec
 from netspec.capture.graph import NotCaptured
-from netspec.capture.proving.proof import EqualityProof, Unproven
+from netspec.capture.proving.differences import Unproven
+from netspec.capture.proving.proof import EqualityProof
 from netspec.capture.variants import FromTorchVariants, from_torch_variants
 from netspec.cli.import_ import command
 from netspec.cli.modules import members_in

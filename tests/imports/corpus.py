@@ -13,7 +13,8 @@ from torch import nn
 import netspec
 from netspec.capture.graph import NotCaptured
 from netspec.capture.importing import from_torch
-from netspec.capture.proving.proof import EqualityProof, Unproven
+from netspec.capture.proving.differences import Unproven
+from netspec.capture.proving.proof import EqualityProof
 
 Inputs = tuple[torch.Tensor, ...]
 

@@ -22,7 +22,8 @@ from netspec.capture.exported.program import ExportedGraph, ProgramNode, ValueNa
 from netspec.capture.exported.steps import DTYPES, BatchPlan
 from netspec.capture.graph import NotCaptured
 from netspec.capture.importing import FromTorch, from_torch
-from netspec.capture.proving.proof import CLOSE, in_layouts, share_apart
+from netspec.capture.proving.differences import CLOSE, share_apart
+from netspec.capture.proving.proof import in_layouts
 from netspec.capture.running.precision import in_64_bits
 from netspec.torch.build import build
 

@@ -16,7 +16,8 @@ from netspec.capture.importing import FromTorch, from_torch
 from netspec.capture.lowering.forms import Form
 from netspec.capture.onnx.building import built
 from netspec.capture.onnx.reading import LARGEST, OnnxFile, OnnxInput, read_onnx
-from netspec.capture.proving.proof import in_layouts, share_apart
+from netspec.capture.proving.differences import share_apart
+from netspec.capture.proving.proof import in_layouts
 from netspec.diagnostics import UsageError
 from netspec.torch.build import build
 

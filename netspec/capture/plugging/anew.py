@@ -14,7 +14,8 @@ from netspec.capture.items import PlacedItem
 from netspec.capture.modules.layers import at
 from netspec.capture.plugging.arguments import KeptField, is_plain, is_same, written
 from netspec.capture.plugging.trials import Bench, ModuleCall, numbers_of, product, quiet
-from netspec.capture.proving.proof import Unproven, placed_leaves
+from netspec.capture.proving.differences import Unproven
+from netspec.capture.proving.proof import placed_leaves
 from netspec.capture.running.modes import as_it_was
 from netspec.capture.running.trace import named_modules
 from netspec.capture.running.users import passing

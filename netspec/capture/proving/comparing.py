@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from netspec.capture.graph import NotCaptured
-from netspec.capture.proving.proof import EqualityProof, Unproven
+from netspec.capture.proving.differences import Unproven
+from netspec.capture.proving.proof import EqualityProof
 from netspec.capture.proving.unusual import hiding, with_numbers
 from netspec.capture.running.runs import all_resized, resized
 from netspec.torch import attention

@@ -21,11 +21,6 @@ class Sort(nn.Module):
     def forward(self, x):
         return x.sort(-1).values
 
-class Hide(nn.Module):
-    def forward(self, x):
-        keep = x > 0.5
-        return x.masked_fill(~keep, 0.0)
-
 class Attend(nn.Module):
     def __init__(self):
         super().__init__()
@@ -34,7 +29,6 @@ class Attend(nn.Module):
         return self.attention(x, x, x)[0]
 
 def moved(): return nn.Sequential(nn.Linear(4, 4), Sort(), nn.Linear(4, 2))
-def hidden(): return nn.Sequential(nn.Linear(4, 4), Hide())
 def attends(): return nn.Sequential(nn.Linear(8, 8), Attend())
 """
 
@@ -56,21 +50,6 @@ class Itself(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.part(self.first(x).sort(-1).values)
-
-
-class Masked(nn.Module):
-    """A mask that the network makes itself."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        keep = x > 0.5
-        return x.masked_fill(~keep, 0.0)
-
-
-class Given(nn.Module):
-    """As `Masked`, with the mask as an input."""
-
-    def forward(self, x: Tensor, hidden: Tensor) -> Tensor:
-        return x.masked_fill(hidden, 0.0)
 
 
 class Attention(nn.Module):
@@ -114,18 +93,8 @@ def test_a_module_of_torchs_is_to_stand_in_one_of_a_program() -> None:
     )
 
 
-def test_a_mask_of_the_networks_own_may_be_given_or_moved_and_neither_advice_speaks_against_the_other() -> None:
-    error = refusal(Masked(), torch.randn(2, 4))
-    assert "give the module the mask itself as an input of truth values" in error.told
-    assert "where no line says what to do, or in its place, move the code into a module of its own" in error.mend
-    found = from_torch(Given(), torch.randn(2, 4), torch.rand(2, 4) < 0.5)
-    assert "- MaskedFill: {mask: hidden}\n" in found.text
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("net", "sizes", "layer"), [("moved", "4", "Sort"), ("hidden", "4", "Hide"), ("attends", "3,8", "Attend")]
-)
+@pytest.mark.parametrize(("net", "sizes", "layer"), [("moved", "4", "Sort"), ("attends", "3,8", "Attend")])
 def test_what_was_moved_becomes_a_layer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, net: str, sizes: str, layer: str
 ) -> None:

@@ -75,7 +75,9 @@ class BodyNames:
                 self._layers.setdefault(value, item)
                 if not nested or value not in self._needed:
                     self._makers[value] = item
-            current = item.gives[0] if item.gives else last
+            if item.word != "aux":  # beside which the flow goes on
+                current = last
+            current = item.gives[0] if item.gives else current
         return done, current
 
     def _bodies(self, item: PlacedItem, current: Traced | None) -> Traced | None:

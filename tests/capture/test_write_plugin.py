@@ -64,7 +64,7 @@ class Nearest(nn.Module):
         super().__init__()
         self.proj = nn.Linear(dim, dim)
     def forward(self, x, words):
-        near = torch.cdist(self.proj(x), words).argmin(-1, keepdim=True)
+        near = torch.cdist(self.proj(x), words).sort(-1).indices[..., :1]
         return words.gather(1, near.expand(-1, -1, words.shape[-1]))
 
 class Top(nn.Module):

@@ -38,7 +38,7 @@ class Unproven(Exception):
         self.difference = difference
 
 
-class RunResult(NamedTuple):
+class RunTensors(NamedTuple):
     """What a run gave."""
 
     outputs: list[Tensor]
@@ -116,7 +116,7 @@ def nudged(inputs: Sequence[Tensor]) -> list[Tensor]:
     return found
 
 
-def apart(one: RunResult, other: RunResult) -> float:
+def apart(one: RunTensors, other: RunTensors) -> float:
     """The largest difference of two runs of one module, each as a share of the largest value."""
     scale = max((largest(gradient) for gradient in one.weights.values()), default=0.0)
     pairs = [(a, b, largest(a)) for a, b in zip(one.outputs, other.outputs, strict=True)]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from netspec.capture.items import PlacedItem
 from netspec.capture.lowering.forms import Form
 from netspec.capture.modules.layers import dropped_share
-from netspec.capture.proving.differences import MARGIN, NOISE, RunResult, Unproven, apart, close, largest, nudged
+from netspec.capture.proving.differences import MARGIN, NOISE, RunTensors, Unproven, apart, close, largest, nudged
 from netspec.capture.proving.unused import unkept
 from netspec.capture.proving.unusual import compared_numbers
 from netspec.capture.running.copying import copied
@@ -177,7 +177,7 @@ class EqualityProof:
                 raise
             return error.difference
 
-    def _compared(self, theirs: RunResult, ours: RunResult) -> float:
+    def _compared(self, theirs: RunTensors, ours: RunTensors) -> float:
         """The largest difference of two runs.
 
         Raises:
@@ -221,7 +221,7 @@ class EqualityProof:
         training: bool,
         order: Sequence[int] = (),
         layouts: Sequence[Form] = (),
-    ) -> RunResult:
+    ) -> RunTensors:
         set_mode(model, training=training)
         for parameter in model.parameters():  # all gradients are compared, also of what does not train
             parameter.requires_grad_(parameter.is_floating_point())
@@ -237,7 +237,7 @@ class EqualityProof:
         if score.requires_grad:
             torch.autograd.backward(score, retain_graph=True)  # the module may keep what it computed for its next run
         weights = {key: p.grad.to_dense() for key, p in _parameters(model) if p.grad is not None}
-        return RunResult([output.detach() for output in outputs], [x.grad for x in given if x.requires_grad], weights)
+        return RunTensors([output.detach() for output in outputs], [x.grad for x in given if x.requires_grad], weights)
 
 
 def in_layouts(outputs: Sequence[Tensor], layouts: Sequence[Form], batch: int) -> list[Tensor]:

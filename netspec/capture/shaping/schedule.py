@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 
 from netspec.capture.graph import Place, Traced
 from netspec.capture.items import BRANCH, PlacedItem
+from netspec.combinators import HEADS
 from netspec.emit.naming import FreeNames
 from netspec.language.reserved import RESERVED, reserved
 
@@ -75,7 +76,7 @@ class BodyNames:
                 self._layers.setdefault(value, item)
                 if not nested or value not in self._needed:
                     self._makers[value] = item
-            if item.word != "aux":  # beside which the flow goes on
+            if item.word != HEADS:  # beside which the flow goes on
                 current = last
             current = item.gives[0] if item.gives else current
         return done, current

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Collection, Generator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -145,3 +149,15 @@ def around(forward: Callable[..., Any], *parts: nn.Module) -> nn.Module:
             return forward(self, *inputs)
 
     return Around()
+
+
+@contextmanager
+def at_home(home: Path, patch: pytest.MonkeyPatch, name: str, program: str, others: Collection[str]) -> Generator[Path]:
+    """Work in a directory with a program `NAME.py`, of which no module is known afterwards, and none of `others`."""
+    patch.chdir(home)
+    patch.setattr(sys, "path", [str(home), *sys.path])
+    (home / f"{name}.py").write_text(program)
+    before = set(sys.modules)
+    yield home
+    for module in (set(sys.modules) - before) & {name, f"_{name}", *others}:
+        del sys.modules[module]

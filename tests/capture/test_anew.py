@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from click.testing import Result
 
 from netspec.capture.graph import NotCaptured
 from netspec.cli import cli
+from tests.capture.modules import at_home
 from tests.commands import invoke
 
 PROGRAM = """\
@@ -80,14 +80,8 @@ def rest_plain(): return Net(Rest(6))
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A directory with a program, of which no module is known afterwards."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
-    (tmp_path / "anew.py").write_text(PROGRAM)
-    before = set(sys.modules)
-    yield tmp_path
-    for name in set(sys.modules) - before:
-        if name in ("anew", "_anew", "anew_layers"):
-            del sys.modules[name]
+    with at_home(tmp_path, monkeypatch, "anew", PROGRAM, ("anew_layers",)) as home:
+        yield home
 
 
 def written(net: str) -> Result:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -17,6 +16,7 @@ from netspec.capture.plugging.plugin import WrittenPlugin
 from netspec.cli import cli
 from netspec.cli.module_files import ModuleFiles
 from netspec.diagnostics import UsageError
+from tests.capture.modules import at_home
 from tests.commands import flowing, invoke
 
 PROGRAM = """\
@@ -167,14 +167,8 @@ def plain(): return nn.Linear(6, 9)
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A directory with a program, of which no module is known afterwards."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
-    (tmp_path / "lacking.py").write_text(PROGRAM)
-    before = set(sys.modules)
-    yield tmp_path
-    for name in set(sys.modules) - before:
-        if name in ("lacking", "_lacking") or name.startswith("own_"):
-            del sys.modules[name]
+    with at_home(tmp_path, monkeypatch, "lacking", PROGRAM, ("own_layers", "own_more", "own_x")) as home:
+        yield home
 
 
 def lacking(net: str, *inputs: str, write: str = "own_layers.py") -> Result:

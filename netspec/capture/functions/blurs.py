@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from netspec.capture.functions.masks import numbers_of
 from netspec.capture.graph import TracedCall
 from netspec.capture.items import made
+from netspec.capture.lowering.lookups import numbers_of
 from netspec.capture.lowering.lowering import Lowering
 
 _LARGEST: Final = 16

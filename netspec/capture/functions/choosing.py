@@ -16,7 +16,6 @@ from netspec.capture.functions.masks import (
     finite,
     low,
     masked,
-    numbers_of,
     of_queries,
     of_rank,
     true_value,
@@ -25,6 +24,7 @@ from netspec.capture.functions.masks import (
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import made
 from netspec.capture.lowering.forms import Form, NoForm
+from netspec.capture.lowering.lookups import numbers_of
 from netspec.capture.lowering.lowering import Handler, Lowering
 from netspec.capture.modules.binding import bound
 
@@ -35,10 +35,7 @@ def _masked_fill(lowering: Lowering, call: TracedCall) -> None:
     """`masked_fill` of scores; of zeros as torch's encoder turns a mask of truth values into one of numbers."""
     given = bound(call, "input mask value")
     zeros = numbers_of(lowering, given["input"]) if not given["input"].varies else None
-    number: Any = given["value"]
-    if isinstance(number, Traced):
-        found = numbers_of(lowering, number)
-        number = float(found) if found is not None and found.numel() == 1 else None
+    number = _number_or(lowering, given["value"])
     if zeros is not None and not bool(zeros.any()) and number == float("-inf") and given["mask"].varies:
         lowering.hidden[call.results[0]] = given["mask"]
         return
@@ -158,6 +155,13 @@ def _mask_of(lowering: Lowering, call: TracedCall, truth: Truth, of: Traced, for
 # ---- by numbers
 
 
+def rows_of(lowering: Lowering, call: TracedCall, table: Traced, ids: Any, **arguments: Any) -> None:
+    """The rows of a parameter that numbers of the input choose: `table[ids]`, and `embedding` with more arguments."""
+    value, form = lowering.anywhere(ids)
+    sizes = {"num_embeddings": table.shape[0], "embedding_dim": table.shape[1]}
+    lowering.layered(call, "Embedding", value, sizes | arguments, form=form, keys={"weight": table.key})
+
+
 def of_each(lowering: Lowering, call: TracedCall, value: Traced, index: tuple[Any, ...]) -> Traced | None:
     """The places that each example chooses for itself, `x[arange(len(x)), index]`, of which further parts of the index
     may choose; None if it is not that."""
@@ -209,11 +213,19 @@ def _gather(lowering: Lowering, call: TracedCall) -> None:
 
 def _arg_max(lowering: Lowering, call: TracedCall) -> None:
     given = bound(call, "input dim=None keepdim=False")
-    placed(lowering, call, given["input"], given["dim"], keepdim=given["keepdim"])
+    placed(lowering, call, given, is_smallest=call.name == "argmin")
 
 
-def placed(lowering: Lowering, call: TracedCall, value: Any, along: int | None, *, keepdim: bool) -> None:
-    """The place of the largest value along an axis; of the smallest where that is what is called."""
+def placed(lowering: Lowering, call: TracedCall, given: dict[str, Any], *, is_smallest: bool) -> None:
+    """The place of the largest value along an axis, or of the smallest.
+
+    Args:
+        lowering: what it is written in.
+        call: the call that it stands for.
+        given: `input`, `dim` and `keepdim`, as torch's functions take them.
+        is_smallest: whether the smallest value is looked for, which is the largest of the negative ones.
+    """
+    value, along, keepdim = given["input"], given["dim"], given["keepdim"]
     if isinstance(value, Traced) and value.dtype == "bool":
         value = as_numbers(lowering, call, value)
     taken, form = lowering.anywhere(value)
@@ -221,7 +233,7 @@ def placed(lowering: Lowering, call: TracedCall, value: Any, along: int | None, 
     dim = form.axis(along, rank) if along is not None else None
     if dim is None or along is None:
         raise NoForm(f"`{call.name}` over the batch mixes examples")
-    if "min" in call.name:
+    if is_smallest:
         turned = made(value.shape, value)
         combined(lowering, part_of(call, turned), "*", value, -1)
         taken, form = lowering.anywhere(turned)

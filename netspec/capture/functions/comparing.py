@@ -33,11 +33,11 @@ def _compared(word: str, number: float | None = None) -> Handler:
 
 
 def _difference(lowering: Lowering, call: TracedCall, word: str, one: Traced, other: Traced) -> Traced:
-    """Two tensors as the difference of both, which is compared with 0: that says the same of whole numbers, and of
-    others which one is larger, also where they are infinite."""
-    if "float32" in (one.dtype, other.dtype) and word not in ("Less", "Greater"):
-        raise NoForm(f"`{call.name}` of two tensors has no form in a spec, which compares values with a number")
+    """Two tensors as the difference of both, which is compared with 0: that says the same of whole numbers, as far as
+    their difference is an int64, and of others which one is larger, also where they are infinite."""
     kinds = (one.dtype, other.dtype)
+    if "float32" in kinds and word not in ("Less", "Greater"):
+        raise NoForm(f"`{call.name}` of two tensors has no form in a spec, which compares values with a number")
     difference = made(call.results[0].shape, call.results[0])
     difference.dtype = "float32" if "float32" in kinds else "int64"
     combined(lowering, part_of(call, difference), "-", one, other)

@@ -16,6 +16,7 @@ from netspec.capture.functions.repeats import tiled
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import PlacedItem, made
 from netspec.capture.lowering.forms import Form, NoForm
+from netspec.capture.lowering.lookups import numbers_of
 from netspec.capture.lowering.lowering import Handler, Lowering
 from netspec.capture.modules.binding import bound
 from netspec.capture.numbers.tables import told
@@ -39,21 +40,11 @@ class Truth(NamedTuple):
     is_opposite: bool = False
 
 
-def numbers_of(lowering: Lowering, value: Traced) -> torch.Tensor | None:
-    """The numbers in a tensor that no input decides; None of a parameter."""
-    if value.varies:
-        return None
-    if value.tensor is not None:
-        return value.tensor
-    if value.kind == "buffer":
-        return dict(lowering.trace.root.module.named_buffers()).get(value.key)
-    return None
-
-
 def left_out(lowering: Lowering, value: Traced) -> None:
     """Note that a spec has no buffer for a mask that it has a word for, or the opposite of."""
-    if value.kind == "buffer":
-        lowering.left_out.add(value.key)
+    source, _ = lowering.constants.get(value, (value, ()))
+    if source.kind == "buffer":
+        lowering.left_out.add(source.key)
 
 
 def truth_of(lowering: Lowering, value: Any) -> Truth:

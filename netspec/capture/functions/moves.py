@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 
 import torch
 
-from netspec.capture.functions.choosing import is_each_example, of_each
+from netspec.capture.functions.choosing import is_each_example, of_each, rows_of
 from netspec.capture.functions.masks import left_out, moved, value_of
 from netspec.capture.functions.repeats import tiled
 from netspec.capture.graph import Traced, TracedCall
@@ -121,9 +121,7 @@ def _rows_of_table(lowering: Lowering, call: TracedCall, table: Any, index: Sequ
         return False
     if len(index) > 1 or not isinstance(ids, Traced) or not ids.varies or ids.dtype != "int64":
         return False
-    value, form = lowering.anywhere(ids)
-    sizes = {"num_embeddings": table.shape[0], "embedding_dim": table.shape[1]}
-    lowering.layered(call, "Embedding", value, sizes, form=form, keys={"weight": table.key})
+    rows_of(lowering, call, table, ids)
     return True
 
 

@@ -64,7 +64,7 @@ def _extreme(name: str) -> Handler:
             call = part_of(call, values)
             if indices in lowering.read:
                 given = bound(call, "input dim=None keepdim=False")
-                placed(lowering, part_of(call, indices), given["input"], given["dim"], keepdim=given["keepdim"])
+                placed(lowering, part_of(call, indices), given, is_smallest=name == "Min")
         if call.results[0] in lowering.read:
             reduce(lowering, call)
 

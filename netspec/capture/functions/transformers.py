@@ -7,9 +7,10 @@ from typing import Any, Final, NamedTuple
 import torch
 from torch import nn
 
-from netspec.capture.functions.masks import Truth, left_out, numbers_of, true_value, truth_of
+from netspec.capture.functions.masks import Truth, left_out, true_value, truth_of
 from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.lowering.forms import Form, NoForm
+from netspec.capture.lowering.lookups import numbers_of
 from netspec.capture.lowering.lowering import LayerHandler, Lowering
 from netspec.capture.modules import layers
 from netspec.capture.modules.binding import bound

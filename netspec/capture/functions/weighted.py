@@ -10,6 +10,7 @@ import torch
 
 from netspec.capture.functions.arithmetic import combined, number_of
 from netspec.capture.functions.blurs import blurred
+from netspec.capture.functions.choosing import rows_of
 from netspec.capture.functions.einsums import Equation, multiplied
 from netspec.capture.functions.masks import Truth, masked, shown_by, truth_of
 from netspec.capture.graph import Traced, TracedCall
@@ -203,11 +204,8 @@ def _embedding(lowering: Lowering, call: TracedCall) -> None:
     weight = _learned(given["weight"], "weight")
     if rows_chosen(lowering, call, weight, given["input"]):
         return
-    arguments = {"num_embeddings": weight.shape[0], "embedding_dim": weight.shape[1]}
-    if given["padding_idx"] not in (None, -1):
-        arguments["padding_idx"] = given["padding_idx"]
-    value, form = lowering.anywhere(given["input"])
-    lowering.layered(call, "Embedding", value, arguments, form=form, keys=_keys(weight=weight))
+    padding = given["padding_idx"]
+    rows_of(lowering, call, weight, given["input"], **({} if padding in (None, -1) else {"padding_idx": padding}))
 
 
 def _attention(lowering: Lowering, call: TracedCall) -> None:

@@ -110,6 +110,18 @@ def packed(
             return Packed(found, [], count, 0)
         if all(tails[:-1]):
             return Packed([_wrapped(m, [], run) for m, run in zip(members, [*runs, []], strict=True)], [], 0, 0)
+    found = _between(members, runs, heads, tails)
+    return None if found is None else Packed(found, behind, 0, 0)
+
+
+def _between(
+    members: Sequence[PlacedItem],
+    runs: Sequence[list[PlacedItem]],
+    heads: Sequence[bool],
+    tails: Sequence[bool],
+) -> list[PlacedItem] | None:
+    """The modules of a list, with what stands between two of them in the second, or else in the first; None where it
+    can be in neither."""
     front: list[list[PlacedItem]] = [[] for _ in members]
     back: list[list[PlacedItem]] = [[] for _ in members]
     for i, run in enumerate(runs):
@@ -119,7 +131,7 @@ def packed(
             back[i] = run
         elif run:
             return None
-    return Packed([_wrapped(*each) for each in zip(members, front, back, strict=True)], behind, 0, 0)
+    return [_wrapped(*each) for each in zip(members, front, back, strict=True)]
 
 
 def _alone(

@@ -11,7 +11,7 @@ from typing import Any
 from netspec.diagnostics import Span
 from netspec.dims import UNKNOWN, Findings, Problem, Requirement, Unmet, collecting, is_known
 from netspec.language.flow import Flow, Origin
-from netspec.language.items import Item
+from netspec.language.items import Item, tensors_meant
 from netspec.layers.base import Layer, TensorType
 from netspec.text.source import MapNode, Node, ScalarNode
 from netspec.validation import Reader
@@ -182,7 +182,7 @@ class Inference:
         place: Node = item.head
         if problem.at is not None:
             if isinstance(item.value, MapNode):
-                place = item.value.get(problem.at) or item.head
+                place = item.value.get(problem.at) or tensors_meant(item.value, type(layer)).get(problem.at, item.head)
             elif item.value is not None and problem.at == layer.scalar:
                 place = item.value
         message, related = flow.told(problem)

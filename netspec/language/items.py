@@ -15,6 +15,8 @@ from netspec.combinators import COMBINATORS, OWNERS, WORDS
 from netspec.diagnostics import Edit, Fix, Span, did_you_mean, is_misspelt, is_near
 from netspec.language.spec import Report, Spec
 from netspec.layers import UNOFFERED
+from netspec.layers.base import Layer
+from netspec.meant import argument_meant
 from netspec.text.source import MapNode, Node, ScalarNode, Source
 from netspec.text.traps import stray_option_trap
 from netspec.validation.calls import how_loaded, not_loaded
@@ -263,6 +265,13 @@ def _checked(item: Item, report: Report) -> Item:
         )  # fmt: skip
         del item.options["name"]
     return item
+
+
+def tensors_meant(node: MapNode, layer: type[Layer]) -> dict[str, Node]:
+    """The values that a layer is given under misspelt names, each by the name that is meant."""
+    known = (*layer.model_fields, *layer.tensors)
+    meant = {argument_meant(key.text, known): value for key, value in node.entries if key.text not in known}
+    return {name: value for name, value in meant.items() if name in layer.tensors}
 
 
 def unknown_head(node: ScalarNode, spec: Spec, report: Report) -> None:

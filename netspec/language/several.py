@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from netspec.dims import UNKNOWN
 from netspec.expressions.values import Family, member
 from netspec.language.cursor import Cursor
-from netspec.language.items import Item
+from netspec.language.items import Item, tensors_meant
 from netspec.language.naming import Naming
 from netspec.language.scope import NamesInScope
 from netspec.language.values import NamedValue
@@ -56,10 +56,11 @@ class Several:
             return node, {}
         scope = cursor.context.scope
         given = {key.text: node for key, node in node.entries if self._is_tensor(key.text, node, found, scope)}
+        given = tensors_meant(node, found) | given  # what is misspelt stays among the arguments, which say so
         tensors = {name: given[name] for name in found.tensors if name in given}
         key = id(node), tuple(tensors)
         if key not in self._apart:
-            entries = [entry for entry in node.entries if entry[0].text not in tensors]
+            entries = [entry for entry in node.entries if tensors.get(entry[0].text) is not entry[1]]
             rest = node if not tensors else MapNode(entries, node.flow, node.start, node.end) if entries else None
             self._apart[key] = rest, tensors
         return self._apart[key]

@@ -7,7 +7,7 @@ from typing import Final
 
 from netspec.arguments import Integer, Real
 from netspec.dims import need, same
-from netspec.layers.base import DType, Example, Layer, Saved, TensorType, TorchCall, shape_text
+from netspec.layers.base import DType, Example, Layer, Saved, TensorType, TorchCall, counted, shape_text
 from netspec.layers.shape import axis_of
 
 _OWN: Final = "netspec.torch.choosing"
@@ -52,8 +52,20 @@ def _need_beside(x: TensorType, name: str, found: TensorType, dtype: DType, what
                 f"`{name}` {what}, with the sizes of the input or 1: it is {shape_text(found.shape)} of "
                 f"{found.dtype}, but {{given}}"
             ),
-            code="shape-mismatch", at=name, axis="every",
+            code="shape-mismatch", at=name, axis="every", help=_axes_of_1(x, found),
         )  # fmt: skip
+
+
+def _axes_of_1(x: TensorType, found: TensorType) -> str | None:
+    """How a value that has the first axes of the input, or the last ones, gets those that it lacks."""
+    rank, lacking = len(found.shape), len(x.shape) - len(found.shape)
+    if rank == 0 or lacking < 1:
+        return None
+    names, ones = " ".join("abcdefgh"[:rank]), " ".join("1" for _ in range(lacking))
+    for own, moved in ((x.shape[:rank], f"{names} {ones}"), (x.shape[lacking:], f"{ones} {names}")):
+        if all(same(a, b) for a, b in zip(found.shape, own, strict=True)):
+            return f"`Rearrange: n {names} -> n {moved}` gives it {counted(lacking)} of 1, which is repeated"
+    return None
 
 
 class MaskedFill(Layer):

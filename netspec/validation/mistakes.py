@@ -154,8 +154,8 @@ def needs_number(reports: Reports, argument: str, value: Dim, node: Node, owner:
 def unknown_argument(
     reports: Reports, model: type[Arguments], key: ScalarNode, node: MapNode, name: str, *, is_item: bool
 ) -> str | None:
-    """Report an argument that there is not. Returns the one that seems to be meant. `is_item` says that options may
-    stand beside the thing."""
+    """Report an argument that there is not. Returns the one that seems to be meant, unless that is a value that a layer
+    is given. `is_item` says that options may stand beside the thing."""
     trap = argument_trap(reports.source, key, node, name) if is_item else None
     if trap is not None:
         reports.report(trap.code, trap.message, key, help=trap.help, fix=trap.fix)
@@ -165,11 +165,12 @@ def unknown_argument(
         return None
     tensors: tuple[str, ...] = getattr(model, "tensors", ())  # those of a layer, which are given as values
     told = no_argument(key.text) if is_item else None
-    told = told or instead_of_argument(key.text, {*model.model_fields, *tensors})
-    near = None if told else argument_meant(key.text, model.model_fields)
+    names = tuple(dict.fromkeys((*model.model_fields, *tensors)))
+    told = told or instead_of_argument(key.text, names)
+    near = None if told else argument_meant(key.text, names)
     written = re.match(r"\w+(?=[=:])", key.text)  # `{kernel_size=3}`, a key without a value
-    meant = near if told or written is None else argument_meant(written[0], model.model_fields)
-    known = ", ".join(f"`{f}`" for f in (*model.model_fields, *(t for t in tensors if t not in model.model_fields)))
+    meant = near if told or written is None else argument_meant(written[0], names)
+    known = ", ".join(f"`{name}`" for name in names)
     free = near is not None and node.get(near) is None and is_same_argument(key.text, near)
     told = told or (f"did you mean `{near}`?" if near else f"its arguments are {known}" if known else "it takes none")
     reports.report(
@@ -179,7 +180,7 @@ def unknown_argument(
         help=told,
         fix=reports.replace(f"write `{near}`", key, near) if near and free else None,
     )
-    return meant
+    return meant if meant in model.model_fields else None
 
 
 # ---- what pydantic finds

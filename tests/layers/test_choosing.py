@@ -122,3 +122,27 @@ def test_a_number_that_half_precision_does_not_hold() -> None:
 
     found = MaskedFill(-1e9)(torch.ones(2, dtype=torch.float16), torch.tensor([True, False]))
     assert found.tolist() == [float("-inf"), 1.0] and found.dtype == torch.float16
+
+
+@pytest.mark.parametrize(
+    ("sizes", "moved"), [("12", "n a -> n a 1"), ("8", "n a -> n 1 a"), ("5", None), ("12, 8, 1", None)]
+)
+def test_a_mask_that_lacks_an_axis_is_told_how_it_gets_one(sizes: str, moved: str | None) -> None:
+    text = "input: {{x: [12, 8], m: [{}, bool]}}\nlayers:\n{}  - use: x\n  - {{MaskedFill: {{mask: m}}}}\n"
+    with pytest.raises(SpecError) as caught:
+        netspec.loads(text.format(sizes, ""))
+    (found,) = caught.value.diagnostics
+    assert found.help == (moved and f"`Rearrange: {moved}` gives it 1 axis of 1, which is repeated")
+    if moved:
+        netspec.loads(text.format(sizes, f"  - use: m\n  - {{Rearrange: {moved}, as: m}}\n"))
+
+
+def test_a_misspelt_value_is_meant_and_lacks_nowhere_else() -> None:
+    text = "input: {x: [4], m: [4, bool], y: [4]}\nlayers:\n  - use: x\n  - Where: {condition: m, othr: y}\n"
+    with pytest.raises(SpecError) as caught:
+        netspec.loads(text)
+    (found,) = caught.value.diagnostics
+    assert found.code == "unknown-argument" and found.fix is not None
+    (edit,) = found.fix.edits
+    assert edit.text == "other"
+    netspec.loads(text.replace("othr", "other"))

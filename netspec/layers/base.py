@@ -147,9 +147,14 @@ class Example(NamedTuple):
     @property
     def further(self) -> dict[str, tuple[TensorType, ...]]:
         """The types of the further tensors that it is given, by their names."""
-        each = self.others_dtype
-        dtypes: Mapping[str, DType] = dict.fromkeys(self.others, each) if isinstance(each, str) else each
-        return {name: (TensorType(shape, dtypes[name]),) for name, shape in self.others.items()}
+        all_ = self.others_dtype
+        return {n: (TensorType(s, all_ if isinstance(all_, str) else all_[n]),) for n, s in self.others.items()}
+
+
+_IN_FLOATS: Final = {
+    "int64": "an `Embedding` in front of it turns integers into vectors",
+    "bool": "`use: m * 1.0` makes numbers of the truth values `m`",
+}
 
 
 class Layer(Arguments):
@@ -236,6 +241,10 @@ class Layer(Arguments):
         """How many integers it tells apart, from 0 on; None where it takes no integers, or any."""
         return None
 
+    def places(self, x: TensorType) -> Size | None:
+        """How many places it may be told to take, from 0 on; None where no input says which."""
+        return None
+
     def parameters(self, x: TensorType) -> dict[str, Shape]:
         """Name and shape of every parameter, in the order of the state dict."""
         return {}
@@ -317,7 +326,7 @@ class Layer(Arguments):
             False,
             lambda: f"`{type(self).__name__}` computes with float32 values, but its input is {x.dtype}",
             code="wrong-dtype",
-            help="an `Embedding` in front of it turns integers into vectors" if x.dtype == "int64" else None,
+            help=_IN_FLOATS.get(x.dtype),
         )
 
     def need_rank(self, x: TensorType, rank: int, axes: str) -> None:
@@ -370,23 +379,6 @@ def counted(axes: int) -> str:
 def shape_text(shape: Shape) -> str:
     """A shape for messages: `256 × 5 × 5`."""
     return " × ".join(str(size) for size in shape) or "a single value"
-
-
-REQUIRED: Final = object()
-"""The value in `torch_defaults` of an argument that must always be passed."""
-
-
-def torch_defaults(layer: Layer, call: TorchCall) -> dict[str, Any]:
-    """The default of each argument of a layer's call in torch's constructor; `REQUIRED` if it has none.
-
-    Builder and emitter leave out arguments that equal their default. torchvision's constructors have other defaults,
-    and nothing holds those of a plugin's fields against its constructors, so all arguments are passed to both.
-    """
-    if layer.is_foreign() or call.module.partition(".")[0] == "torchvision":
-        return dict.fromkeys(call.arguments, REQUIRED)
-    fields = {name: field for name, field in type(layer).model_fields.items() if name != layer.width}
-    defaults = {name: REQUIRED if field.is_required() else field.default for name, field in fields.items()}
-    return {name: defaults.get(name, REQUIRED) for name in call.arguments}
 
 
 def sum_sizes(sizes: Any) -> Size:

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Final
 
 from netspec.arguments import Integer, Real
-from netspec.dims import need, same
+from netspec.dims import Size, need, same
 from netspec.layers.base import DType, Example, Layer, Saved, TensorType, TorchCall, counted, shape_text
 from netspec.layers.shape import axis_of
 
 _OWN: Final = "netspec.torch.choosing"
 
-_TRUE: Final = "where `m` is an input of truth values, `[16, bool]`, or what `NotEqual: 0` gives"
+_TRUTHS: Final = "an input of truth values, `[16, bool]`, or what `NotEqual: 0` gives"
+_TRUE: Final = f"where `m` is {_TRUTHS}"
 
 
 def _the(layer: Layer, name: str, others: Mapping[str, tuple[TensorType, ...]], written: str) -> TensorType:
@@ -39,19 +40,19 @@ def _need_beside(x: TensorType, name: str, found: TensorType, dtype: DType, what
     Raises:
         Unmet: it has another dtype, or other sizes.
     """
-    pairs = zip(found.shape, x.shape, strict=False)
-    fits = (
+    need(
         found.dtype == dtype,
+        lambda: f"`{name}` {what}, but what is given is {found.dtype}",
+        code="wrong-dtype", at=name, help=f"for example {_TRUTHS}" if dtype == "bool" else None,
+    )  # fmt: skip
+    pairs = zip(found.shape, x.shape, strict=False)
+    for condition in (
         len(found.shape) == len(x.shape),
         *(True if size == 1 else same(size, own) for size, own in pairs),
-    )
-    for condition in fits:
+    ):
         need(
             condition,
-            lambda: (
-                f"`{name}` {what}, with the sizes of the input or 1: it is {shape_text(found.shape)} of "
-                f"{found.dtype}, but {{given}}"
-            ),
+            lambda: f"`{name}` has the sizes of the input or 1: it is {shape_text(found.shape)}, but {{given}}",
             code="shape-mismatch", at=name, axis="every", help=_axes_of_1(x, found),
         )  # fmt: skip
 
@@ -73,7 +74,7 @@ class MaskedFill(Layer):
 
     `MaskedFill: {mask: m}` on 5 × 16 gives 5 × 16, with 0 where the value `m` of truth values is true. The mask has as
     many axes as the input, each with its size or 1. What stands below it has no gradient. Of int64 numbers the value is
-    whole.
+    whole. It is finite: -1e9 takes a score out of a softmax as −∞ does.
     """
 
     family = "shape"
@@ -183,9 +184,12 @@ class Gather(Layer):
         need(
             index.dtype == "int64",
             lambda: f"`index` of `Gather` is of int64 numbers of places, but what is given is {index.dtype}",
-            code="wrong-dtype", at="index",
+            code="wrong-dtype", at="index", help="`ArgMax` gives such numbers, or an input of them, `[3, int64]`",
         )  # fmt: skip
         return (TensorType((*index.shape, *x.shape[1:]), x.dtype),)
+
+    def places(self, x: TensorType) -> Size | None:
+        return x.shape[0]
 
     def saved(self, x: TensorType) -> Saved:
         return Saved(indices=1, others=("index",)) if x.dtype == "float32" else Saved()

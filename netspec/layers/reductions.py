@@ -70,17 +70,22 @@ class Mean(_Reduction):
 class Sum(_Reduction):
     """(*) → (*): the sum along dim, an axis or a list of them. The axes disappear, or with keepdim have size 1.
 
-    `Sum: 1` on 26 × 16 gives 16: 26 vectors added up. Of int64 numbers the sum is int64. The dims count the batch axis,
-    which is 0.
+    `Sum: 1` on 26 × 16 gives 16: 26 vectors added up. Of int64 numbers the sum is int64, of truth values how many are
+    true. The dims count the batch axis, which is 0.
     """
 
     autocast = "full"
-    whole = ("int64",)
+    whole = ("int64", "bool")
     examples = (
         Example({"dim": 1}, (26, 16), (16,)),
         Example({"dim": (-2, -1), "keepdim": True}, (3, 4, 5), (3, 1, 1)),
         Example({"dim": 1}, (16,), (), "int64"),
+        Example({"dim": 1}, (12, 16), (16,), "bool", gives_dtype="int64"),
     )
+
+    def output(self, x: TensorType) -> TensorType:
+        y = super().output(x)
+        return TensorType(y.shape, "int64") if x.dtype == "bool" else y
 
 
 class _Extreme(_Reduction):

@@ -43,8 +43,7 @@ def explain_layer(cls: type[Layer]) -> str:
     """A layer's formula, worked example, arguments, executed examples and cost, as plain text of 80 columns."""
     parts = [f"{cls.__name__} ({cls.family})"]
     parts += [filled(paragraph) for paragraph in paragraphs(cls)]
-    arguments = [hanging(argument, words, 2) for argument, words in arguments_in_words(cls).items()]
-    arguments += [hanging(name, "a value that `as` has named, or arithmetic over several", 2) for name in cls.tensors]
+    arguments = [hanging(name, words, 2) for name, words in (*arguments_in_words(cls).items(), *values_in_words(cls))]
     parts.append("\n".join(["Arguments:", *(arguments or ["  none"])]))
     if cls.omitted:
         parts.append("\n".join(["Not offered:", *(hanging(*item, 2) for item in cls.omitted.items())]))
@@ -80,6 +79,11 @@ def arguments_in_words(cls: type[Layer]) -> dict[str, str]:
             words += f"; a bare value sets it, as in `{cls.__name__}: …`"
         found[name] = words
     return found
+
+
+def values_in_words(cls: type[Layer]) -> list[tuple[str, str]]:
+    """What a layer may be given beside its input: each name, and what it takes."""
+    return [(name, "a value that `as` has named, or arithmetic over several") for name in cls.tensors]
 
 
 # ---- examples and cost
@@ -245,10 +249,10 @@ def _section(cls: type[Layer]) -> list[str]:
     lines = [f"### {cls.__name__}", ""]
     for paragraph in paragraphs(cls):
         lines += [*_wrapped(paragraph), ""]
-    arguments = arguments_in_words(cls)
+    arguments = [*arguments_in_words(cls).items(), *values_in_words(cls)]
     if arguments:
         lines += ["| argument | |", "|---|---|"]
-        lines += [f"| `{name}` | {cell(words)} |" for name, words in arguments.items()]
+        lines += [f"| `{name}` | {cell(words)} |" for name, words in arguments]
         lines.append("")
     for name, reason in cls.omitted.items():
         lines += [*_wrapped(f"No `{name}`: {reason}."), ""]

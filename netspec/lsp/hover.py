@@ -12,7 +12,7 @@ from netspec.combinators import COMBINATORS
 from netspec.dims import Size, is_known
 from netspec.language.glossary import EXPLAINED
 from netspec.layers.base import Layer
-from netspec.layers.reference import arguments_in_words
+from netspec.layers.reference import arguments_in_words, values_in_words
 from netspec.lsp.hints import params_of, types_text
 from netspec.lsp.names import OWN_KINDS
 from netspec.lsp.navigation import named_at
@@ -133,7 +133,7 @@ def _layer_above(reading: LiveText, spot: Spot) -> type[Layer] | None:
 
 
 def _argument(layer: type[Layer], name: str) -> str:
-    words = arguments_in_words(layer).get(name, "a value that `as` has named, or arithmetic over several")
+    words = (dict(values_in_words(layer)) | arguments_in_words(layer))[name]
     return f"**{name}** of `{layer.__name__}`: {words}"
 
 

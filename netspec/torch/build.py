@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from netspec.diagnostics import Defect, MissingExtra, NetspecError, OutOfMemory
 from netspec.extras import install
-from netspec.layers.base import NAMESPACES, Layer, TorchCall, torch_defaults
+from netspec.layers.base import NAMESPACES, Layer, TorchCall
+from netspec.layers.defaults import torch_defaults
 from netspec.net import (
     As,
     Combinator,

@@ -120,8 +120,8 @@ def verify(net: Net, *, seed: int = 0) -> Verification:
 
 
 def example(net: Net, batch: int, generator: torch.Generator | None = None) -> tuple[Tensor, ...]:
-    """A batch of each of the inputs that the net takes: normally distributed, indices that its embeddings have, or
-    true in at least the first place of a row, so that a mask leaves something to attend to."""
+    """A batch of each of the inputs that the net takes: normally distributed, numbers of rows that its embeddings
+    have and of places that there are, or true in at least the first place of a row, so that a mask leaves something."""
     return tuple(_example(net, value.type, batch, generator) for value in net.inputs)
 
 
@@ -133,8 +133,9 @@ def _example(net: Net, type_: TensorType, batch: int, generator: torch.Generator
         drawn = torch.rand(shape, generator=generator) < 0.5
         drawn[..., :1] = True
         return drawn
-    limits = [leaf.args["num_embeddings"] for leaf in net.layers if "num_embeddings" in leaf.args]
-    return torch.randint(0, min(limits, default=2), shape, generator=generator)
+    limits = [limit for leaf in net.layers for limit in (leaf.layer.integers, leaf.layer.places(leaf.input))]
+    high = min((limit for limit in limits if isinstance(limit, int)), default=2)
+    return torch.randint(0, high, shape, generator=generator)
 
 
 # ---- parameters and buffers

@@ -263,8 +263,8 @@ def test_a_mask_of_truth_values_may_be_an_input() -> None:
     ("text", "told"),
     [
         ("MaskedFill", "`MaskedFill` wants a value as `mask`"),
-        ("{MaskedFill: {mask: y}}", "`mask` is of truth values, with the sizes of the input or 1: it is 4 of float32"),
-        ("{MaskedFill: {mask: m}}", "`mask` is of truth values, with the sizes of the input or 1: it is 3 of bool"),
+        ("{MaskedFill: {mask: y}}", "`mask` is of truth values, but what is given is float32"),
+        ("{MaskedFill: {mask: m}}", "`mask` has the sizes of the input or 1: it is 3, but input `x`"),
     ],
 )
 def test_masks_that_do_not_fit_are_told(text: str, told: str) -> None:

@@ -152,3 +152,11 @@ def test_a_mask_chooses_between_numbers(choose: Callable[[Tensor, Tensor], Tenso
         return choose(self.a(x), mask)
 
     assert words_of(found_of(forward, nn.Linear(6, 4), inputs=(FEATURES, WORDS > 0))) == layers
+
+
+def test_a_mean_of_nothing_is_no_number_in_both() -> None:
+    def forward(self: Any, x: Tensor, seen: Tensor) -> Tensor:
+        return (self.a(x) * seen.unsqueeze(-1)).sum(1) / seen.sum(1, keepdim=True)
+
+    found = found_of(forward, nn.Linear(6, 4), inputs=(torch.randn(2, 5, 6), torch.ones(2, 5, dtype=torch.bool)))
+    assert not any("differ" in note for note in found.notes), found.notes

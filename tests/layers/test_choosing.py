@@ -74,11 +74,11 @@ def test_a_value_is_taken_where_the_condition_holds_and_gets_the_gradient() -> N
         ("{Where: {condition: m}}", "`Where` wants a value as `other`"),
         (
             "{Where: {condition: x, other: x}}",
-            "`condition` is of truth values, with the sizes of the input or 1: it",
+            "`condition` is of truth values, but what is given is float32",
         ),
         (
             "{Where: {condition: m, other: i}}",
-            "`other` is of float32 as the input is, with the sizes of the input or",
+            "`other` is of float32 as the input is, but what is given is int64",
         ),
         ("Gather", "`Gather` wants a value as `index`"),
         ("{Gather: {index: m}}", "`index` of `Gather` is of int64 numbers of places, but what is given is bool"),
@@ -146,3 +146,10 @@ def test_a_misspelt_value_is_meant_and_lacks_nowhere_else() -> None:
     (edit,) = found.fix.edits
     assert edit.text == "other"
     netspec.loads(text.replace("othr", "other"))
+
+
+def test_a_net_whose_input_says_which_places_to_take_is_verified() -> None:
+    text = "input: {tokens: [6, int64], last: [int64]}\nlayers:\n  - use: tokens\n"
+    text += "  - Embedding: {num_embeddings: 1000, embedding_dim: 4}\n  - Gather: {index: last}\n"
+    for seed in range(5):
+        netspec.verify(netspec.loads(text), seed=seed)

@@ -12,6 +12,7 @@ from netspec.capture.plugging.arguments import REQUIRED, KeptField, literal, quo
 from netspec.capture.plugging.rules import SeenRule
 from netspec.capture.plugging.trials import Bench, TrialOutcome
 from netspec.capture.running.trace import dtype_of
+from netspec.layers.base import counted
 
 
 class LayerText(NamedTuple):
@@ -223,7 +224,7 @@ def _needs(layer: LayerText) -> Iterator[str]:
         yield f'        need(len(given) == 1, lambda: "{wish}", code="missing-argument")'
         yield f"        {name} = given[0]"
         yield f'        fits = len({name}.shape) == {len(shape)} and {name}.dtype == "{dtype_of(tensor)}"'
-        wish = f"`{name}` has {len(shape)} axes of {dtype_of(tensor)}"
+        wish = f"`{name}` wants {counted(len(shape))} of {dtype_of(tensor)}"
         yield f'        need(fits, lambda: "{wish}", code="shape-mismatch")'
     if layer.rule.open:
         yield "        # To be filled in: no rule of the sizes was seen, and this one is for the example's alone."

@@ -12,7 +12,18 @@ from torch import Tensor, nn
 from netspec.capture.items import PlacedItem
 from netspec.capture.lowering.forms import Form
 from netspec.capture.modules.layers import dropped_share
-from netspec.capture.proving.differences import MARGIN, NOISE, RunTensors, Unproven, apart, close, largest, nudged
+from netspec.capture.proving.differences import (
+    CLOSE,
+    MARGIN,
+    NOISE,
+    RunTensors,
+    Unproven,
+    apart,
+    close,
+    largest,
+    nudged,
+    share_apart,
+)
 from netspec.capture.proving.unused import unkept
 from netspec.capture.proving.unusual import compared_numbers
 from netspec.capture.running.copying import copied
@@ -176,6 +187,14 @@ class EqualityProof:
             if not error.difference <= MARGIN * apart(theirs, again):
                 raise
             return error.difference
+
+    def agrees(self, inputs: Sequence[Tensor]) -> bool:
+        """Whether both give the same in eval mode, also where that is infinite or no number."""
+        with torch.no_grad():
+            theirs = self._run(self.theirs, inputs, training=False, layouts=self.layouts).outputs
+            ours = self._run(self.ours, inputs, training=False).outputs
+        pairs = zip(ours, theirs, strict=True)
+        return all(a.shape == b.shape and share_apart(a, b, 1e-300) <= CLOSE for a, b in pairs)
 
     def _compared(self, theirs: RunTensors, ours: RunTensors) -> float:
         """The largest difference of two runs.

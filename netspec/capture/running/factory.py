@@ -235,7 +235,7 @@ def _one(text: str, module: nn.Module) -> Tensor:
         return torch.zeros(shape, dtype=dtype)
     if dtype == torch.int64:
         tables = [part.num_embeddings for part in module.modules() if isinstance(part, nn.Embedding)]
-        if not sizes and not tables:
-            return torch.arange(1, 3)  # a length, or a place: of no steps many networks make no numbers
+        if not sizes:  # a length, or a place: of no steps many networks make no numbers; or a class
+            return torch.arange(1, 3) % min(tables, default=3)
         return torch.randint(0, min(tables, default=2), shape)
     return torch.randn(shape)

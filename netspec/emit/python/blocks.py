@@ -31,7 +31,7 @@ from netspec.emit.python.code import (
     statement,
 )
 from netspec.emit.python.parameters import Finder, FunctionParameter, declared
-from netspec.layers.base import REQUIRED
+from netspec.layers.defaults import REQUIRED
 
 NO_MODULE: Final = Raw("None")
 """Stands in the place of a module for what `forward` does without one."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from keyword import iskeyword, kwlist
 from typing import Any, Final
 
-from netspec.layers.base import REQUIRED
+from netspec.layers.defaults import REQUIRED
 
 WIDTH: Final = 100
 

@@ -26,7 +26,8 @@ from netspec.emit.python.code import (
 from netspec.emit.python.forward import Classes
 from netspec.emit.python.statements import is_bare, runs_on, start_of
 from netspec.emit.python.told import Texts, literals
-from netspec.layers.base import NAMESPACES, REQUIRED, Layer, TensorType, TorchCall, torch_defaults
+from netspec.layers.base import NAMESPACES, Layer, TensorType, TorchCall
+from netspec.layers.defaults import REQUIRED, torch_defaults
 from netspec.net import As, Combinator, Leaf, Node, Scope, Sequential, Use, members, module_key, walk
 from netspec.views.describe import shape_text
 from netspec.wiring import Wires

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from netspec.emit.python.code import BlockCall, Literal, Raw, literal, typed
-from netspec.layers.base import REQUIRED
+from netspec.layers.defaults import REQUIRED
 
 Vector = tuple[Any, ...]
 """One value for each call of a block."""

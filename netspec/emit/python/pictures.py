@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from netspec.emit.python.code import Argument, Expression, FunctionCall, Literal, Raw, listing
-from netspec.layers.base import REQUIRED
+from netspec.layers.defaults import REQUIRED
 from netspec.net import Net
 from netspec.recipe.base import Transform, is_image
 

@@ -130,7 +130,7 @@ def __getattr__(name: str) -> Any:
             from netspec.diagnostics import MissingExtra  # the way out: everything else stays lazy
             from netspec.extras import install
 
-            raise MissingExtra(f"netspec.{name} needs {error.name}: {install('torch')}") from None
+            raise MissingExtra(f"netspec.{name} needs {error.name}", install("torch")) from None
         raise
     globals()[name] = value
     return value

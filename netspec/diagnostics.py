@@ -193,10 +193,20 @@ class PluginError(UsageError):
 
 
 class MissingExtra(NetspecError):
-    """An optional dependency is not installed; the message ends with the command that installs it."""
+    """An optional dependency is not installed.
+
+    The message ends with the command that installs it, where one does, on a line of its own: it is there to be copied.
+
+    Args:
+        lacking: what needs which dependency.
+        command: as `netspec.extras.install` gives it; None where it is no command that brings what lacks.
+    """
 
     exit_status = 3
     code: Code = "missing-extra"
+
+    def __init__(self, lacking: str, command: str | None = None) -> None:
+        super().__init__(lacking if command is None else f"{lacking}:\n    {command}")
 
 
 class ResourceError(NetspecError):

@@ -302,7 +302,7 @@ def test_without_an_engine_the_message_ends_with_the_line_that_installs_one(monk
     picture = diagram(netspec.loads(BLOCKS))
     with pytest.raises(MissingExtra) as caught:
         render(picture, "svg")
-    assert str(caught.value).splitlines()[-1] == install("draw")
+    assert str(caught.value).splitlines()[-1].strip() == install("draw")
     assert caught.value.exit_status == 3
     assert render(picture, "dot")  # which needs none
 

@@ -12,11 +12,15 @@ from typing import Any
 
 import pytest
 
+from netspec.cli import report
 from netspec.cli.new import command
 from netspec.cli.shipped import shipped
 from netspec.compiler import check_source
-from netspec.diagnostics import UsageError
-from netspec.extras import _requirement  # pyright: ignore[reportPrivateUsage]  # given what pip wrote, without pip
+from netspec.diagnostics import MissingExtra, UsageError
+from netspec.extras import (
+    _requirement,  # pyright: ignore[reportPrivateUsage]  # given what pip wrote, without pip
+    install,
+)
 from netspec.text.source import read
 from tests.commands import invoke
 
@@ -109,6 +113,17 @@ def test_a_checkout_that_is_only_on_the_path_is_installed_from_where_it_lies() -
         env=os.environ | {"PYTHONPATH": str(ROOT)}, cwd="/", capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert run.stdout == shlex.join([sys.executable, "-m", "pip", "install", "-e", f"{ROOT}[torch]"]) + "\n"
+
+
+def test_the_command_that_installs_an_extra_is_one_line_on_every_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for columns in (20, 80):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        report(MissingExtra("drawing needs Graphviz: neither `dot` nor pygraphviz is here", install("draw")))
+        *_, copied = capsys.readouterr().err.splitlines()
+        assert shlex.split(copied)[1:4] == ["-m", "pip", "install"]
+        assert copied.strip() == install("draw")
 
 
 # ---- in an environment of its own

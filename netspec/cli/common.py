@@ -292,4 +292,4 @@ def need_torch() -> None:
     if missing:
         from netspec.extras import install  # imported here: a check has no use for it
 
-        raise MissingExtra(f"training needs {', '.join(missing)}: {install('torch')}")
+        raise MissingExtra(f"training needs {', '.join(missing)}", install("torch"))

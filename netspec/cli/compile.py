@@ -15,6 +15,7 @@ from netspec.cli.common import (
     is_whole,
     json_is_out,
     remark_options,
+    said,
     show_diagnostics,
     spec_options,
     width,
@@ -185,7 +186,7 @@ def _write(net: Net, cost: Cost | None, directory: Path) -> None:
         write_atomic(directory / f"{net.name}.svg", render(diagram(net), "svg"))
         written.insert(1, f"{net.name}.svg")
     except (MissingExtra, ResourceError) as error:  # the other files are useful without the diagram
-        click.echo(f"no diagram: {error}", err=True)
+        said(f"no diagram: {error}")
     click.echo(f"wrote {directory}/: {', '.join(written)}", err=True)
 
 

@@ -51,7 +51,7 @@ def import_graph(path: Path, options: ImportOptions, target: Path | None, name: 
     except ModuleNotFoundError as error:
         if error.name not in ("torch", "torchvision", "safetensors"):
             raise
-        raise MissingExtra(f"reading {path} needs {error.name}: {install(reader.extra)}") from None
+        raise MissingExtra(f"reading {path} needs {error.name}", install(reader.extra)) from None
     found = read.found
     if target is None or beside is None:
         click.echo(found.text, nl=False)

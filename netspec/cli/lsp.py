@@ -19,7 +19,7 @@ def command() -> None:
     try:
         from netspec.lsp.server import serve  # imported here: its libraries are an extra
     except ModuleNotFoundError as error:
-        raise MissingExtra(f"the language server needs {error.name}: {install('lsp')}") from None
+        raise MissingExtra(f"the language server needs {error.name}", install("lsp")) from None
     try:
         version = metadata.version(DISTRIBUTION)
     except metadata.PackageNotFoundError:

@@ -27,5 +27,5 @@ def command(root: Path) -> None:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] != "mcp":
             raise
-        raise MissingExtra(f"`netspec mcp` needs the package mcp, which is not here\n{install('mcp')}") from None
+        raise MissingExtra("`netspec mcp` needs the package mcp, which is not here", install("mcp")) from None
     server(root, offer()).run("stdio")

@@ -229,7 +229,7 @@ def _with_torch() -> Generator[None]:
     except ModuleNotFoundError as error:
         if error.name not in ("torch", "torchvision"):
             raise
-        raise MissingExtra(f"a module needs {error.name} to run: {install('torch')}") from None
+        raise MissingExtra(f"a module needs {error.name} to run", install("torch")) from None
 
 
 def _tell_guess(guess: str) -> None:

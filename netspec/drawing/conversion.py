@@ -62,7 +62,7 @@ def _library() -> Any:
         return import_module("cairosvg")
     except ImportError as error:
         raise MissingExtra(
-            f"PNG and PDF of this style need CairoSVG, which is not here; .svg needs nothing\n{install('draw')}"
+            "PNG and PDF of this style need CairoSVG, which is not here, and .svg nothing", install("draw")
         ) from error
     except OSError as error:  # its own dependency says so where the library is missing
         raise MissingExtra(

@@ -75,7 +75,7 @@ def render(graph: graphviz.Digraph, format: str, *, timeout: float = 30, using: 
         return graph.source.encode()
     using = using or engine()
     if using is None:
-        raise MissingExtra(f"drawing needs Graphviz: neither `dot` nor pygraphviz is here\n{install('draw')}")
+        raise MissingExtra("drawing needs Graphviz: neither `dot` nor pygraphviz is here", install("draw"))
     picture = _run(_command(using, format), graph.source.encode(), timeout)
     if format != "svg":
         return picture

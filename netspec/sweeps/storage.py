@@ -37,7 +37,8 @@ def need_optuna() -> Any:
         if error.name != "optuna":
             raise
         raise MissingExtra(
-            f"a sweep by another sampler than a grid needs optuna: {install('sweep')}; {option('grid', True)} does not"
+            f"a sweep by another sampler than a grid needs optuna, and {option('grid', True)} does not",
+            install("sweep"),
         ) from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     return optuna

@@ -10,4 +10,4 @@ try:
 except ModuleNotFoundError as error:
     if error.name != "torch":
         raise
-    raise MissingExtra(f"building, verifying and training a network needs torch: {install('torch')}") from None
+    raise MissingExtra("building, verifying and training a network needs torch", install("torch")) from None

@@ -133,7 +133,7 @@ def constructor(call: TorchCall, of: Layer | None = None) -> type[nn.Module]:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "torchvision":
             raise
-        raise MissingExtra(f"`{call.target}` is torchvision's, which is not installed: {install('torch')}") from None
+        raise MissingExtra(f"`{call.target}` is torchvision's, which is not installed", install("torch")) from None
     found = getattr(namespace, call.target, None)
     if not (isinstance(found, type) and issubclass(found, nn.Module)):
         raise Defect(f"torch {torch.__version__} has no module `{call.module}.{call.target}`, which a layer calls")

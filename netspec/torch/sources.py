@@ -96,7 +96,7 @@ def _optional(name: str) -> Any:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != package:
             raise
-        raise MissingExtra(f"{package} is not installed: {install('torch')}") from None
+        raise MissingExtra(f"{package} is not installed", install("torch")) from None
 
 
 def _fetched(weights: Any, progress: bool) -> Mapping[str, Tensor]:

@@ -231,7 +231,7 @@ def test_without_torch_the_message_is_the_line_that_installs_it():
         "except MissingExtra as error: print(error)\n"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.strip().endswith(f": {install('torch')}")
+    assert found.stdout.strip().endswith(f":\n    {install('torch')}")
 
 
 def test_without_torchvision_a_layer_of_its_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch):

@@ -400,7 +400,7 @@ def test_an_encoding_without_its_library_is_a_missing_extra(
     net = text_net(tmp_path, GPT.replace("256", "300"), data=data)
     with pytest.raises(MissingExtra) as caught:
         finish(net, tmp_path / "run", base=tmp_path)
-    assert str(caught.value).startswith(f"{what} needs the library tokenizers: ")
+    assert str(caught.value).startswith(f"{what} needs the library tokenizers:\n")
     assert str(caught.value).endswith("[text]'")
     assert caught.value.exit_status == 3
 

@@ -109,7 +109,7 @@ def read_onnx(path: Path) -> OnnxFile:
         import onnx  # only this needs it
         from onnx import numpy_helper  # a part of the package that another `onnx` would lack
     except ModuleNotFoundError:
-        raise MissingExtra(f"reading {path} needs onnx: {install('onnx')}") from None
+        raise MissingExtra(f"reading {path} needs onnx", install("onnx")) from None
     library: Any = onnx
     arrays: Any = numpy_helper
     try:

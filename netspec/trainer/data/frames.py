@@ -36,7 +36,7 @@ def need_polars() -> Any:
         MissingExtra: it is not installed.
     """
     if find_spec("polars") is None:
-        raise MissingExtra(f"a `table` needs the library polars: {install('table')}")
+        raise MissingExtra("a `table` needs the library polars", install("table"))
     import polars  # imported here: few runs need it
 
     return polars

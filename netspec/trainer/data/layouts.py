@@ -151,7 +151,7 @@ class _Matlab(Layout):
         try:
             import scipy.io  # noqa: F401  # pyright: ignore[reportMissingImports, reportUnusedImport]  # only SVHN needs it
         except ImportError:
-            raise MissingExtra("SVHN is kept in MATLAB files, which scipy reads: pip install scipy") from None
+            raise MissingExtra("SVHN is kept in MATLAB files, which scipy reads", "pip install scipy") from None
 
 
 class LabelledSTL10(tv.STL10):

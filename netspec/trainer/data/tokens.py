@@ -129,4 +129,4 @@ def _library(what: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name != "tokenizers":
             raise
-        raise MissingExtra(f"{what} needs the library tokenizers: {install('text')}") from None
+        raise MissingExtra(f"{what} needs the library tokenizers", install("text")) from None

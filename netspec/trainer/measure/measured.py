@@ -123,7 +123,7 @@ def measured_of(
     """
     own = [item for item in recipe.metrics if not item.metric.is_foreign()]
     if own and find_spec("torchmetrics") is None:
-        raise MissingExtra(f"`metrics` of the recipe needs torchmetrics: {install('torch')}")
+        raise MissingExtra("`metrics` of the recipe needs torchmetrics", install("torch"))
     found: list[tuple[int, Measured]] = []
     for item in own:
         (place,) = candidates(item, recipe.losses)

@@ -32,7 +32,7 @@ def need_onnx() -> None:
         MissingExtra: it is not.
     """
     if missing := [name for name in ("onnx", "onnxscript") if find_spec(name) is None]:
-        raise MissingExtra(f"writing ONNX needs {' and '.join(missing)}: {install('onnx')}")
+        raise MissingExtra(f"writing ONNX needs {' and '.join(missing)}", install("onnx"))
 
 
 def has_runtime() -> bool:

@@ -101,7 +101,7 @@ class RateCurve:
             MissingExtra: matplotlib is not installed.
         """
         if find_spec("matplotlib") is None:
-            raise MissingExtra(f"the picture needs matplotlib: {install('torch')}")
+            raise MissingExtra("the picture needs matplotlib", install("torch"))
         import matplotlib as untyped  # imported here, since it is slow
 
         matplotlib: Any = untyped

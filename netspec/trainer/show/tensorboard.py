@@ -20,7 +20,7 @@ def need_tensorboard() -> None:
         MissingExtra: it is not.
     """
     if find_spec("tensorboard") is None:
-        raise MissingExtra(f"{option('tensorboard', True)} needs TensorBoard: {install('tensorboard')}")
+        raise MissingExtra(f"{option('tensorboard', True)} needs TensorBoard", install("tensorboard"))
 
 
 @contextmanager

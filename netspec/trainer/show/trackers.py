@@ -88,7 +88,7 @@ def need_trackers(names: Sequence[str]) -> None:
             hint = f"did you mean `{near}`?" if near else f"there are {', '.join(TRACKERS)}"
             raise UsageError(f"{option('log', [name])}: a run is not logged there; {hint}")
         if find_spec(name) is None:
-            raise MissingExtra(f"{option('log', [name])} needs the module `{name}`: {install(name)}")
+            raise MissingExtra(f"{option('log', [name])} needs the module `{name}`", install(name))
 
 
 @contextmanager

@@ -113,7 +113,7 @@ def export(
     if form == "onnx":
         need_onnx()
         if verify and not has_runtime():
-            raise MissingExtra(f"{option('verify', True)} needs onnxruntime: {install('onnx')}")
+            raise MissingExtra(f"{option('verify', True)} needs onnxruntime", install("onnx"))
     served = Served(trained.net, trained.recipe, trained.model, asked).eval()
     metadata = _metadata(trained, served)
     arithmetic = Arithmetic(torch.device("cpu"), "fp32", None, False)
@@ -132,7 +132,9 @@ def export(
 def _notes(trained: Trained, form: Form, verify: bool | None) -> list[str]:
     notes: list[str] = []
     if form == "onnx" and verify is None and not has_runtime():
-        notes.append(f"not held against the run's predictions, since onnxruntime is not installed: {install('onnx')}")
+        notes.append(
+            f"not held against the run's predictions, since onnxruntime is not installed:\n    {install('onnx')}"
+        )
     if trained.recipe.precision in ("bf16", "fp16"):
         notes.append(
             f"the run computes in {trained.recipe.precision}; what is exported computes in float32, and is held "

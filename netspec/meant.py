@@ -147,7 +147,7 @@ _NONE: Final = frozenset(("activation", "input_shape", "name", "as", "when", "re
 """What is no argument here, whatever it resembles."""
 
 
-TAKEN: Final = frozenset(("input", "inputs", "from", "source", "of", "x", "on", "args"))
+TAKEN: Final = frozenset(("input", "inputs", "in", "from", "source", "of", "x", "on", "args"))
 _SHARED: Final = frozenset(("share", "share_with", "shared_with", "weights_of", "reuse"))
 
 

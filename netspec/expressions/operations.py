@@ -15,7 +15,7 @@ from typing import Any, Final, NoReturn, TypeGuard
 
 from netspec.dims import UNKNOWN, Condition, Dim, same
 from netspec.expressions.refusals import Refused, Undecided
-from netspec.expressions.values import Family, Value, combined
+from netspec.expressions.values import Family, Value, combined, undecided_by_tensors
 
 LARGEST: Final = 2**63
 """Absolute values of integers are smaller than this."""
@@ -311,14 +311,13 @@ def equal(a: Any, b: Any, meter: Meter, depth: int = 0) -> Any:
             return False
         meter.step(SYMBOLIC)
         return _decide(same(a, b), a if isinstance(a, Dim) else b)
-    for value in (a, b):
-        if isinstance(value, (Value, Family)):
-            truth(value)
+    undecided_by_tensors("==", a, b)
     return bool(a == b)
 
 
 def unequal(a: Any, b: Any, meter: Meter) -> Any:
     """`a != b`: True, False or UNKNOWN."""
+    undecided_by_tensors("!=", a, b)
     result = equal(a, b, meter)
     return result if result is UNKNOWN else not result
 
@@ -327,6 +326,7 @@ def _order(symbol: str, compare: Callable[[Any, Any], Any]) -> Callable[[Any, An
     def ordered(a: Any, b: Any, meter: Meter) -> Any:
         if a is UNKNOWN or b is UNKNOWN:
             return UNKNOWN
+        undecided_by_tensors(symbol, a, b)
         if isinstance(a, Dim) or isinstance(b, Dim):
             size = a if isinstance(a, Dim) else b
             meter.step(SYMBOLIC)

@@ -127,6 +127,37 @@ def combined(op: str, left: Any, right: Any) -> Any:
     return Operation(op, left, right)
 
 
+_COMPARING: Final = {
+    "==": ("Equal", "Equal"), "!=": ("NotEqual", "NotEqual"), "<": ("Less", "Greater"), ">": ("Greater", "Less"),
+    "<=": ("LessEqual", "GreaterEqual"), ">=": ("GreaterEqual", "LessEqual"),
+}  # fmt: skip
+"""For each comparison the layer that compares a value with a number behind it, and with one in front of it."""
+
+
+def undecided_by_tensors(op: str, left: Any, right: Any) -> None:
+    """Refuse a comparison of values of the network, which layers compare.
+
+    Raises:
+        Refused: an operand is one.
+    """
+    values = [part for part in (left, right) if isinstance(part, (Value, Family))]
+    if not values:
+        return
+    first, help = values[0], None
+    behind, in_front = _COMPARING[op]
+    if isinstance(left, Value) and isinstance(right, Value):
+        help = f"`- use: {Operation('-', left, right)!r}` and `- {behind}: 0`"
+    elif isinstance(left, Value) and isinstance(right, int | float):
+        help = f"`- use: {left!r}` and `- {behind}: {right + 0}`"
+    elif isinstance(right, Value) and isinstance(left, int | float):
+        help = f"`- use: {right!r}` and `- {in_front}: {left + 0}`"
+    raise Refused(
+        f"`{first!r}` is a value of the network: `{op}` compares what is known before a tensor exists",
+        "expression-type",
+        help and f"a layer compares it when the network runs: {help} give truth values, which `as: m` names",
+    )
+
+
 def _instead_of_here(op: str, other: object) -> str:
     """What to write where `[]` stands in arithmetic for what stands at its place."""
     named = "`as: x` beside the item above gives it a name for arithmetic"

@@ -50,7 +50,7 @@ class Several:
         """The arguments of a layer, and the tensors that stand among them, in the order in which its module takes
         them."""
         node = item.value
-        if isinstance(node, ScalarNode) and node.value is not None and found.scalar is None and len(found.tensors) == 1:
+        if isinstance(node, ScalarNode) and _may_be_the_tensor(node, found):
             return None, {found.tensors[0]: node}
         if not isinstance(node, MapNode):
             return node, {}
@@ -202,3 +202,9 @@ class Several:
         self.reports.report("value-kind", said, words, help=wish)
         for word in words.items if isinstance(words, ListNode) else ():
             self.naming.lose(word, cursor)
+
+
+def _may_be_the_tensor(node: ScalarNode, layer: type[Layer]) -> bool:
+    """Whether a bare value is the one tensor that a layer is given: a number is none, where an argument may be one."""
+    takes_numbers = isinstance(node.value, int | float) and bool(layer.model_fields)
+    return node.value is not None and not takes_numbers and layer.scalar is None and len(layer.tensors) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from math import isinf
 from typing import TYPE_CHECKING, get_args
 
 from netspec.arguments import Arguments
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 def no_bare_value(reports: Reports, model: type[Arguments], node: ScalarNode, name: str) -> None:
     """Report a bare value, `Conv2d: 64`, where nothing says which argument that would be."""
-    arguments = ", ".join(model.model_fields)
+    arguments = ", ".join((*model.model_fields, *_tensors(model)))
     parts = [part.strip() for part in node.text.strip("()").split(",")]
     if len(parts) > 1 and not node.quoted:  # `Conv2d: 16, 3`, several values without brackets
         values: list[Node] = [ScalarNode(part, part, False, node.start, node.end) for part in parts]
@@ -47,7 +48,21 @@ def _told_of_one(model: type[Arguments], node: ScalarNode, name: str) -> str:
         return _named_readings(model, node.text, name)
     if node.text in _switches(model):
         return f"write `{name}: {{{node.text}: true}}`"
+    if not model.model_fields and _tensors(model):
+        first, *others = _tensors(model)
+        return f"write `{name}: {{{', '.join([f'{first}: {node.text}', *(f'{other}: …' for other in others)])}}}`"
     return f"write `{name}` alone: it needs no argument" if model.model_fields else f"write `{name}` alone"
+
+
+def _tensors(model: type[Arguments]) -> tuple[str, ...]:
+    """The arguments of a layer that are values of the network."""
+    return getattr(model, "tensors", ())
+
+
+def _needed_tensors(model: type[Arguments]) -> list[str]:
+    """Those without which a layer gives nothing: none of its examples does without them."""
+    examples = getattr(model, "examples", ())
+    return [name for name in _tensors(model) if all(name in example.others for example in examples)]
 
 
 def _switches(model: type[Arguments]) -> list[str]:
@@ -96,7 +111,7 @@ def _first_needed(model: type[Arguments]) -> list[str]:
 def _with_value(model: type[Arguments], text: str) -> str:
     """The arguments of a call that was given one bare value: it is most likely meant for the first that is needed."""
     first, *others = _first_needed(model)
-    return ", ".join([f"{first}: {text}", *(f"{name}: …" for name in others)])
+    return ", ".join([f"{first}: {text}", *(f"{name}: …" for name in (*others, *_needed_tensors(model)))])
 
 
 def _with_list(model: type[Arguments], node: ListNode, text: str) -> list[str]:
@@ -163,9 +178,8 @@ def unknown_argument(
     if key.text in model.omitted:
         reports.report("omitted-argument", f"`{name}` has no `{key.text}` here: {model.omitted[key.text]}", key)
         return None
-    tensors: tuple[str, ...] = getattr(model, "tensors", ())  # those of a layer, which are given as values
     told = no_argument(key.text) if is_item else None
-    names = tuple(dict.fromkeys((*model.model_fields, *tensors)))
+    names = tuple(dict.fromkeys((*model.model_fields, *_tensors(model))))
     told = told or instead_of_argument(key.text, names)
     near = None if told else argument_meant(key.text, names)
     written = re.match(r"\w+(?=[=:])", key.text)  # `{kernel_size=3}`, a key without a value
@@ -267,7 +281,9 @@ def word_meant(kind: FieldKind, given: object) -> str | None:
 
 
 def _instead(kind: FieldKind, given: object, word: str | None, variables: Iterable[str]) -> str | None:
-    """What to write in the place of a text: the word that is meant, or the variable of that name."""
+    """What to write in the place of a value: the word that is meant, the variable of that name, or a finite number."""
+    if isinstance(given, float) and isinf(given) and kind.takes(-1e9 if given < 0 else 1e9):
+        return f"numbers of a spec are finite: a large one is `{'-' * (given < 0)}1e9`"
     near = f"${given}" if word is None and kind.text and isinstance(given, str) and given in variables else word
     return f"did you mean `{near}`?" if near else None
 

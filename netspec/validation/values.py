@@ -217,6 +217,8 @@ class Values:
             return hint, None
         if name.lower() in SAID:
             return f"YAML 1.2 reads `{name}` as text: write `{SAID[name.lower()]}`", None
+        if name.lower() in _ENDLESS:
+            return "numbers of a spec are finite: a large one is `1e9`", None
         near = did_you_mean(name, self.names.known() if free else self._variables())
         if free and node.text.strip() == name and (near is None or near[0].isupper() != name[0].isupper()):
             text = f"a text has quotes of its own: \"'{name}'\""
@@ -244,6 +246,10 @@ class Values:
     def _variables(self) -> list[str]:
         """The names in scope that may be a number's: the CapWords name of a layer is none."""
         return [word for word in self.names.known() if not word[:1].isupper() or word.isupper()]
+
+
+_ENDLESS: Final = ("inf", "infinity")
+"""How people write what is above all numbers."""
 
 
 def _joined(text: str) -> str:

@@ -153,3 +153,43 @@ def test_a_net_whose_input_says_which_places_to_take_is_verified() -> None:
     text += "  - Embedding: {num_embeddings: 1000, embedding_dim: 4}\n  - Gather: {index: last}\n"
     for seed in range(5):
         netspec.verify(netspec.loads(text), seed=seed)
+
+
+@pytest.mark.parametrize(
+    ("said", "lines"),
+    [
+        ("{MaskedFill: {mask: ids == 0}}", ["use: ids", "Equal: 0"]),
+        ("{MaskedFill: {mask: ids != 0}}", ["use: ids", "NotEqual: 0"]),
+        ("{MaskedFill: {mask: 2 < ids}}", ["use: ids", "Greater: 2"]),
+        ("{MaskedFill: {mask: ids >= 2}}", ["use: ids", "GreaterEqual: 2"]),
+        ("{MaskedFill: {mask: m == false}}", ["use: m", "Equal: 0"]),
+        ("{MaskedFill: {mask: x <= y}}", ["use: x - y", "LessEqual: 0"]),
+    ],
+)
+def test_who_compares_values_in_an_expression_is_told_which_layer_does(said: str, lines: list[str]) -> None:
+    text = "input: {x: [4], y: [4], ids: [4, int64], m: [4, bool]}\nlayers:\n  - use: y + m * 1.0 + ids * 1.0\n"
+    text += f"  - {said}\n"
+    with pytest.raises(SpecError) as caught:
+        netspec.loads(text)
+    (found,) = caught.value.diagnostics
+    told = " and ".join(f"`- {line}`" for line in lines)
+    assert found.help == (f"a layer compares it when the network runs: {told} give truth values, which `as: m` names")
+    head, _ = text.rsplit("  - ", 1)
+    items = "".join(f"  - {line}\n" for line in ("as: y", *lines, "as: hidden", "use: y", "MaskedFill: hidden"))
+    netspec.loads(head + items)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("MaskedFill: -1e9", "write `MaskedFill: {value: -1e9, mask: …}`"),
+        ("Where: m", "write `Where: {condition: m, other: …}`"),
+        ("MaskedFill: {mask: m, value: -.inf}", "numbers of a spec are finite: a large one is `-1e9`"),
+        ("MaskedFill: {mask: m, value: -inf}", "numbers of a spec are finite: a large one is `1e9`"),
+    ],
+)
+def test_what_is_written_as_elsewhere_is_told_as_here(said: str, told: str) -> None:
+    text = f"input: {{x: [4], m: [4, bool]}}\nlayers:\n  - use: x\n  - {said}\n"
+    with pytest.raises(SpecError) as caught:
+        netspec.loads(text)
+    assert [each.help for each in caught.value.diagnostics if each.severity == "error"] == [told]

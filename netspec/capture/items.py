@@ -45,6 +45,8 @@ class PlacedItem:
     class_name: str = ""
     kind: type | None = None
     """The class of the module."""
+    made_with: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What the module's source has names for; see `named_values`."""
     place: Place | None = None
     labels: list[str | None] = field(default_factory=list[str | None])
     """The names that `as` gives to its results."""

@@ -77,7 +77,7 @@ def imported_module(source: ModuleSource, options: ImportOptions, name: str | No
         from netspec.capture.running.factory import example, module_from
         from netspec.capture.running.making import noting
     with _as_a_program(source):
-        with noting() as makings:
+        with noting():
             made = module_from(source)
         title = name or source.rest.partition("(")[0].rpartition(".")[2]
         given = example(made, options.inputs)
@@ -91,7 +91,7 @@ def imported_module(source: ModuleSource, options: ImportOptions, name: str | No
         if lacking is None:
             found, plugin = attempt(), None
         else:
-            found, plugin = with_layers(attempt, made, given.tensors, makings, lacking)
+            found, plugin = with_layers(attempt, made, given.tensors, lacking)
     _tell_guess(given.guess)
     return ImportedModule(found, given.guess, plugin)
 
@@ -141,12 +141,10 @@ def imported_variants(
         from netspec.capture.variants import family_of, from_torch_variants
     title = name or family_of(list(members)) or source.rest.partition("(")[0].rpartition(".")[2]
     with _as_a_program(source):
-        with noting() as makings:
+        with noting():
             several = dict(zip(members, modules_from(source, list(members.values())), strict=True))
         made = {variant: each.module for variant, each in several.items()}
-        arguments = {
-            variant: {**each.arguments, **(makings.get(each.module) or {})} for variant, each in several.items()
-        }
+        arguments = {variant: each.arguments for variant, each in several.items()}
         given = example(next(iter(made.values())), options.inputs)
         try:
             found = from_torch_variants(

@@ -299,8 +299,8 @@ class _Differs(nn.Module):
 def test_a_number_in_arithmetic_is_a_parameter_of_the_block() -> None:
     module = nn.Sequential(*(_Differs(number) for number in (0.2, 0.35, 0.7)))
     found = imported(module, (6,))
-    assert "differs(shift):" in found.text
-    assert "for: shift in [0.2, 0.35, 0.7]" in found.text
+    assert "differs(number):" in found.text
+    assert "for: number in [0.2, 0.35, 0.7]" in found.text
     assert equal(module, found, (6,))
 
 
@@ -352,6 +352,6 @@ class _OfTokens(nn.Module):
 def test_sizes_of_a_pattern_are_parameters_of_a_block() -> None:
     module = nn.Sequential(_OfTokens(8), nn.Flatten(), nn.Unflatten(1, (16, 24)), nn.Linear(24, 6), _OfTokens(4))
     found = imported(module, (64, 6))
-    assert "of_tokens(size):" in found.text
-    assert "sizes: {h: size}" in found.text or "sizes: {a: size}" in found.text, found.text
+    assert "of_tokens(side):" in found.text
+    assert "sizes: {h: side}" in found.text or "sizes: {a: side}" in found.text, found.text
     assert equal(module, found, (64, 6))

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 import netspec
-from netspec.capture.running.making import noting
+from netspec.capture.running.making import made_with, noting
 from netspec.capture.variants import from_torch_variants
 from netspec.cli.import_ import command
 from tests.capture.stacks import (
@@ -48,9 +48,9 @@ def imported(
 
 def named(makers: Mapping[str, Callable[[], nn.Module]], *shape: int) -> str:
     """The same, with the arguments of the members."""
-    with noting() as makings:
+    with noting():
         members = {name: maker() for name, maker in makers.items()}
-    return imported(members, *shape, arguments={name: makings[module] for name, module in members.items()})
+    return imported(members, *shape, arguments={name: made_with(module) or {} for name, module in members.items()})
 
 
 def of_counts(maker: Callable[[int], nn.Module], *counts: int) -> dict[str, nn.Module]:
@@ -280,7 +280,7 @@ class Kept(nn.Module):
     [
         ({"hidden_size": 8, "num_layers": 1}, {"hidden_size": 12, "num_layers": 3}, "hidden_size: 12, num_layers: 3"),
         ({"d": 8, "n": 1}, {"d": 12, "n": 3}, "width: 12, depth: 3"),  # a letter says nothing
-        ({"dim": 8, "layers": 1}, {"dim": 12, "layers": 3}, "width: 12, depth: 3"),  # words of the language
+        ({"dim": 8, "layers": 1}, {"dim": 12, "layers": 3}, "dim: 12, depth: 3"),  # `layers` is a key of the file
         ({"size": 8, "num_heads": 1}, {"size": 12, "num_heads": 3}, "size: 12, depth: 3"),  # no heads, by chance
         ({"size": 8, "rounds": 1, "steps": 1}, {"size": 12, "rounds": 3, "steps": 3}, "size: 12, depth: 3"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import torch
@@ -43,7 +44,8 @@ def _timm_names() -> list[str]:
 def _timm(name: str) -> nn.Module:
     import timm  # pyright: ignore[reportMissingImports]  # installed beside, where it is wanted
 
-    return timm.create_model(name, pretrained=False)
+    small = _smaller_picture(name)
+    return timm.create_model(name, pretrained=False, **({} if small is None else {"img_size": small}))
 
 
 def _timm_sizes(name: str) -> Edges:
@@ -51,7 +53,40 @@ def _timm_sizes(name: str) -> Edges:
 
     config: Any = timm.get_pretrained_cfg(name)
     size = config.input_size[-1] if config is not None else 224
-    return (64, size) if config is not None and not config.fixed_input_size else (size,)
+    if config is not None and config.fixed_input_size:
+        return (_smaller_picture(name) or size,)
+    return (64, size) if config is not None else (size,)
+
+
+@cache
+def _smaller_picture(name: str) -> int | None:
+    """A quarter or half of the side of its pictures, for a network that is made for one size and has much to compute:
+    it has the same layers then, on fewer tokens. None for the others, and where it is not made for another size."""
+    import timm  # pyright: ignore[reportMissingImports]  # as above
+
+    config: Any = timm.get_pretrained_cfg(name)
+    if config is None or not config.fixed_input_size:
+        return None
+    size: int = config.input_size[-1]
+    with torch.device("meta"):
+        whole = timm.create_model(name, pretrained=False)
+        if size <= _WIDE and sum(parameter.numel() for parameter in whole.parameters()) <= _LARGE:
+            return None
+        patch = getattr(getattr(whole, "patch_embed", None), "patch_size", 32)
+        patch = patch if isinstance(patch, int) else patch[0]
+        for small in (patch * max(4, round(size / patch / 4)), size // 2):
+            try:
+                timm.create_model(name, pretrained=False, img_size=small)(torch.zeros(2, 3, small, small))
+            except Exception:  # a library raises anything for a size
+                continue
+            return small
+    return None
+
+
+_WIDE = 256
+"""Pixels on a side."""
+_LARGE = 150e6
+"""Parameters."""
 
 
 def _named_in(part: str) -> Callable[[], Sequence[str]]:

@@ -15,6 +15,7 @@ from netspec.capture.families.naming import (
     NOWHERE,
     Site,
     Variable,
+    differing_arguments,
     filled,
     hole,
     holes,
@@ -56,7 +57,8 @@ class Members:
         self.taken = {*taken}
         self.looped: set[str] = set()
         """Names of loops."""
-        self._arguments = arguments
+        self.differing = differing_arguments(arguments)
+        """The arguments of the members that differ: what variables will be called, and no loop is."""
 
     def text(self, column: Column, name: str, site: Site = NOWHERE) -> str:
         """What stands at a place: a value that all have, or a variable."""
@@ -100,7 +102,7 @@ class Members:
 
     def finished(self, lines: Sequence[str]) -> list[str]:
         """Lines with the names of variables."""
-        name_variables(self.variables, self.taken | self.looped, self._arguments)
+        name_variables(self.variables, self.taken | self.looped, self.differing)
         return [filled(line, self.variables) for line in lines]
 
     def told(self) -> list[str]:
@@ -171,7 +173,8 @@ class LoopScope:
     def _free(self, name: str) -> str:
         """A name that no loop around this one or in it has."""
         letters = ("i", "j", "k") if name == "i" else ()
-        own = FreeNames(self.names | self.members.taken)(next((x for x in letters if x not in self.names), name))
+        taken = self.names.union(self.members.taken, self.members.differing)
+        own = FreeNames(taken)(next((x for x in letters if x not in self.names), name))
         self.names.add(own)
         self.members.looped.add(own)
         return own

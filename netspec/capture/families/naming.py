@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from netspec.capture.families.values import Column, Value, fits, is_alone, multiple, whole
+from netspec.capture.shaping.meanings import is_usable, may_mean, may_say
 from netspec.emit.naming import FreeNames
-from netspec.language.reading import KEYS
 from netspec.language.reserved import RESERVED, reserved
 
 _LONGEST: Final = 100
@@ -19,14 +19,6 @@ _WIDE: Final = 8
 """From where on a number is no count."""
 _OPPOSITE: Final[dict[Value, Value]] = {"true": "false", "false": "true"}
 _TRUTHS: Final = frozenset(_OPPOSITE)
-_KINDS: Final = (
-    ("head",),
-    ("depth", "layer", "block", "repeat"),
-    ("drop",),
-    ("width", "dim", "embd", "channel", "hidden", "class", "feature"),
-)
-"""Parts of names that are of one meaning each, in lists."""
-_SMALL_WORDS: Final = frozenset(("use", "with", "has", "is", "add", "do"))
 
 
 class Site(NamedTuple):
@@ -102,13 +94,13 @@ def is_opposite(column: Column, site: Site, variable: Variable) -> bool:
 # ---- names
 
 
-def name_variables(variables: list[Variable], taken: set[str], arguments: Sequence[Mapping[str, Value]]) -> None:
+def name_variables(variables: list[Variable], taken: set[str], columns: Mapping[str, list[Value]]) -> None:
     """Give each variable its name, or a formula with the mark of another.
 
     Args:
         variables: of the file; one may be added, of which others are formulas.
         taken: names that none may have.
-        arguments: with which each member was made, by name.
+        columns: the arguments that differ, each with the values that the members were made with.
     """
     for variable in variables:
         others = [(n, other) for n, other in enumerate(variables) if other.is_own and other is not variable]
@@ -119,8 +111,7 @@ def name_variables(variables: list[Variable], taken: set[str], arguments: Sequen
                 other.sites += variable.sites
                 break
     free = FreeNames(taken)
-    columns = _columns(arguments)
-    _named_by_arguments(variables, {name: each for name, each in columns.items() if _usable(name, taken)})
+    _named_by_arguments(variables, {name: each for name, each in columns.items() if is_usable(name, taken)})
     _counted_from_one(variables, columns)
     for variable in variables:
         if variable.name and variable.is_own:
@@ -136,13 +127,8 @@ def name_variables(variables: list[Variable], taken: set[str], arguments: Sequen
         variable.name = free(base if usable else f"{base}_")
 
 
-def _usable(name: str, taken: set[str]) -> bool:
-    """Whether an argument names a variable: one letter says nothing, and a key of the file would be taken for that."""
-    return len(name) > 1 and name.isidentifier() and reserved(name) is None and name not in RESERVED | taken | {*KEYS}
-
-
-def _columns(arguments: Sequence[Mapping[str, Value]]) -> dict[str, list[Value]]:
-    """The arguments that all members have, and that differ."""
+def differing_arguments(arguments: Sequence[Mapping[str, Value]]) -> dict[str, list[Value]]:
+    """The arguments that all members have, and that differ, with the values of each."""
     if not arguments:
         return {}
     columns = {
@@ -192,19 +178,8 @@ def _suits(variable: Variable, argument: str) -> bool:
     """Whether an argument may mean a variable, by the words in their names."""
     if variable.is_flag():
         texts = [variable.base, *(word for site in variable.sites for word in (site.home, *site.kin))]
-        words = [word for word in argument.lower().split("_") if word not in _SMALL_WORDS]
-        return all(any(_has_word(text.lower(), word) for text in texts) for word in words)
-    mine, theirs = _kinds(variable.base), _kinds(argument)
-    return bool(mine & theirs) or not theirs
-
-
-def _has_word(text: str, word: str) -> bool:
-    return word in text.split("_") or (len(word) > 3 and word in text)
-
-
-def _kinds(name: str) -> set[int]:
-    """What a name may mean."""
-    return {number for number, parts in enumerate(_KINDS) if any(part in name.lower() for part in parts)}
+        return may_say(argument, texts)
+    return may_mean(argument, variable.base)
 
 
 def _counted_from_one(variables: list[Variable], columns: Mapping[str, list[Value]]) -> None:
@@ -218,7 +193,7 @@ def _counted_from_one(variables: list[Variable], columns: Mapping[str, list[Valu
             known = next((n for n, each in enumerate(variables) if each.is_own and each.values == column), None)
             if known is None:
                 known = len(variables)
-                named = name if _usable(name, {each.name for each in variables}) else ""
+                named = name if is_usable(name, {each.name for each in variables}) else ""
                 variables.append(Variable("depth", column, column, [], named))
             variable.name, variable.is_own = f"{hole(known)} - 1", False
             break

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from netspec.capture.graph import Region, Traced, TracedCall
 from netspec.capture.items import BRANCH, PlacedItem, all_of, made, read_counts, rename
 from netspec.capture.lowering.forms import AxisMoves, Form, NoForm
+from netspec.capture.running.arguments import named_values
 
 if TYPE_CHECKING:
     from netspec.capture.lowering.lowering import Lowering
@@ -125,7 +126,7 @@ def _nested(lowering: Lowering, region: Region) -> None:
 def _list(region: Region, takes: Traced | None, outputs: Sequence[Traced], items: list[PlacedItem]) -> PlacedItem:
     return PlacedItem(
         "sequential", takes, tuple(outputs), body=items, path=region.path, class_name=type(region.module).__name__,
-        kind=type(region.module), place=region.place,
+        kind=type(region.module), made_with=named_values(region.module), place=region.place,
     )  # fmt: skip
 
 

@@ -208,7 +208,7 @@ def _made(parts: _Parts, word: str, branches: list[PlacedItem]) -> PlacedItem:
             branch.takes = takes
     return PlacedItem(
         word, takes, whole.gives, body=branches, options=options, path=whole.path,
-        class_name=whole.class_name, kind=whole.kind, place=whole.place,
+        class_name=whole.class_name, kind=whole.kind, made_with=whole.made_with, place=whole.place,
     )  # fmt: skip
 
 

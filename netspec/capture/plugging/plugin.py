@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,6 +21,7 @@ from netspec.capture.plugging.rules import rule_of
 from netspec.capture.plugging.trials import Bench, ModuleCall, quiet, tie
 from netspec.capture.plugging.written import LayerText, layer_name, plugin_text
 from netspec.capture.running.given import usual_torch
+from netspec.capture.running.making import made_with
 from netspec.capture.running.modes import as_it_was
 from netspec.capture.running.runs import all_resized
 from netspec.capture.running.trace import named_modules
@@ -45,7 +46,6 @@ def with_layers(
     attempt: Callable[[Sequence[str]], T],
     module: nn.Module,
     example: Sequence[Tensor],
-    makings: Mapping[nn.Module, dict[str, Any]],
     name: str,
 ) -> tuple[T, WrittenPlugin]:
     """An import, and the plugin with the layers that it lacked.
@@ -54,7 +54,6 @@ def with_layers(
         attempt: imports, with plugins of these names beside others.
         module: the network.
         example: its arguments.
-        makings: of the modules in it, the arguments that they were made with.
         name: of the plugin.
 
     Raises:
@@ -72,7 +71,7 @@ def with_layers(
                     raise
                 kinds += more
             with usual_torch():
-                layers = _layers(kinds, module, example, makings)
+                layers = _layers(kinds, module, example)
             found = WrittenPlugin(name, plugin_text(layers), tuple(one.name for one in layers), _open(layers))
             _load(name, found.text)
     finally:
@@ -122,12 +121,11 @@ def _layers(
     kinds: Sequence[type[nn.Module]],
     module: nn.Module,
     example: Sequence[Tensor],
-    makings: Mapping[nn.Module, dict[str, Any]],
 ) -> list[LayerText]:
     found: list[LayerText] = []
     for kind in kinds:
         _check_importable(kind)
-        calls = _called(kind, module, example, makings)
+        calls = _called(kind, module, example)
         bench = Bench(calls[0])
         tie(bench, [call.shapes for call in calls], [call.arguments for call in calls])
         fields = fields_of(bench, calls)
@@ -178,15 +176,13 @@ _UNSEEN: Final = (
 )
 
 
-def _called(
-    kind: type[nn.Module], module: nn.Module, example: Sequence[Tensor], makings: Mapping[nn.Module, dict[str, Any]]
-) -> list[ModuleCall]:
+def _called(kind: type[nn.Module], module: nn.Module, example: Sequence[Tensor]) -> list[ModuleCall]:
     """How the modules of a class were made, and what they are given in a run."""
     found: list[ModuleCall] = []
     told = f"no layer can be made of `{kind.__qualname__}`"
 
     def before(part: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        made = makings.get(part)
+        made = made_with(part)
         if made is None:
             several = any(one.kind is one.VAR_POSITIONAL for one in inspect.signature(kind).parameters.values())
             raise NotCaptured(f"{told}: {_UNSEEN_NAMES if several else _UNSEEN}")

@@ -10,6 +10,7 @@ from typing import Any, Final, cast
 from torch import Tensor, nn
 
 from netspec.capture.graph import NotCaptured
+from netspec.capture.running.making import note_copy
 from netspec.capture.running.users import passing, told
 
 _PROOF: Final = (
@@ -36,6 +37,7 @@ def copied(module: nn.Module, why: str = _PROOF) -> nn.Module:
     except Exception as error:  # whatever the parts of a user's module raise
         raise NotCaptured(why.format(told(error))) from error
     for part, twin in zip(module.modules(), copied.modules(), strict=True):
+        note_copy(twin, part)
         for name in (
             vars(twin).keys() - vars(part).keys()
         ):  # a copied decoder layer of torch's has `relu` before its unit

@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import Any
+from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from torch import nn
 
 from netspec.capture.running.users import passing
 
-Makings = WeakKeyDictionary[nn.Module, dict[str, Any]]
-"""Of each module the arguments of its `__init__` by name, as they were when it called that of torch."""
+_NOTED: Final[WeakKeyDictionary[nn.Module, dict[str, Any]]] = WeakKeyDictionary()
+
+
+def made_with(module: nn.Module) -> dict[str, Any] | None:
+    """The arguments of a module's `__init__` by name, as they were when it called that of torch; None where nobody saw
+    it made, or they have no names."""
+    with suppress(TypeError):  # of a class that compares its modules, and gives them no hash
+        return _NOTED.get(module)
+
+
+def note_copy(copy: nn.Module, module: nn.Module) -> None:
+    """Note that a copy of a module was made with the same arguments."""
+    known = made_with(module)
+    if known is not None:
+        _NOTED[copy] = known
 
 
 @contextmanager
-def noting() -> Generator[Makings]:
+def noting() -> Generator[None]:
     """Note with which arguments the modules are made that are made in here."""
-    found: Makings = WeakKeyDictionary()
     before = nn.Module.__init__
 
     @passing
@@ -29,11 +41,12 @@ def noting() -> Generator[Makings]:
         arguments = _arguments(self, None if frame is None else frame.f_back)
         before(self, *args, **kwargs)
         if arguments is not None:
-            found.setdefault(self, arguments)
+            with suppress(TypeError):
+                _NOTED.setdefault(self, arguments)
 
     nn.Module.__init__ = init
     try:
-        yield found
+        yield
     finally:
         nn.Module.__init__ = before
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from netspec.capture.graph import Traced
 from netspec.capture.items import BRANCH, PlacedItem, all_of
 from netspec.capture.shaping.formulas import Columns, formulas
+from netspec.capture.shaping.meanings import is_usable
 from netspec.capture.shaping.parts import differ_in_count, parts_by_class
 from netspec.capture.shaping.places import MISSING, TERM, UNIT, UNITS, Where, default_of, flag_name, plain_name, put
 from netspec.capture.written import ExpressionText
@@ -58,7 +59,9 @@ def with_blocks(*members: list[PlacedItem]) -> list[BlockFound]:
     homes = {item: number for number, items in enumerate(members) for item in all_of(items)}
     free = FreeNames(())
     found: list[BlockFound] = []
-    for name, parts in parts_by_class([item for items in members for item in items]):
+    groups = list(parts_by_class([item for items in members for item in items]))
+    taken = {_snake(name) for name, _ in groups}
+    for name, parts in groups:
         blocks: list[BlockFound] = []
         for part in sorted(parts, key=lambda part: -_size(part)):  # with all that may be in it first
             if not any(_joins(block, part) for block in blocks):
@@ -74,7 +77,7 @@ def with_blocks(*members: list[PlacedItem]) -> list[BlockFound]:
         for block in sorted(blocks, key=lambda block: min(order[id(part)] for part in block.occurrences)):
             if max(Counter(homes[part] for part in block.occurrences).values()) > 1:
                 block.name = free(_snake(name))
-                _parametrised(block)
+                _parametrised(block, taken)
                 found.append(block)
     return found
 
@@ -274,8 +277,13 @@ def _unit(item: PlacedItem) -> str:
 # ---- parameters
 
 
-def _parametrised(block: BlockFound) -> None:
-    """Turn what differs into parameters, and each occurrence into a call with its values."""
+def _parametrised(block: BlockFound, taken: Collection[str]) -> None:
+    """Turn what differs into parameters, and each occurrence into a call with its values.
+
+    Args:
+        block: what was found.
+        taken: the names of blocks, which no parameter has.
+    """
     places = {where: values for where, values in block.numbers.items() if _varies(values)}
     columns = Columns(
         places,
@@ -284,18 +292,22 @@ def _parametrised(block: BlockFound) -> None:
         {where: where[0] for where in places},
         {item: flag_name(item) for item in block.there},
         MISSING,
+        _arguments(block, taken),
+        {where: _meaning(where) for where in places},
     )
     channels = {item: [_channels(item, env) for env in block.environments] for item in block.there}
     solved = formulas(columns, block.there, channels)
     for where, text in solved.texts.items():
         put(where, ExpressionText(text))
+    called = {columns.names[where]: text for where, text in solved.texts.items() if text in solved.parameters}
     for where, values in block.numbers.items():  # what is equal wherever its item is there may be a parameter's
         item, name, at = where
-        given = solved.parameters.get(plain_name(name, item, at))
-        if where in places or given is None or MISSING not in values or name not in item.arguments:
+        parameter = called.get(plain_name(name, item, at))
+        if where in places or parameter is None or MISSING not in values or name not in item.arguments:
             continue
+        given = solved.parameters[parameter]
         if all(a is MISSING or (type(a) is type(b) and a == b) for a, b in zip(values, given, strict=True)):
-            put(where, ExpressionText(plain_name(name, item, at)))
+            put(where, ExpressionText(parameter))
     for item, text in solved.conditions.items():
         item.when = text
     block.parameters = list(solved.parameters)
@@ -306,6 +318,25 @@ def _parametrised(block: BlockFound) -> None:
             *(env[value] for value in block.values),
             *(column[number] for column in solved.parameters.values()),
         ]
+
+
+def _arguments(block: BlockFound, taken: Collection[str]) -> dict[str, list[Any]]:
+    """The numbers for which the source of a block has names, where they differ; for each its values."""
+    first, *others = (part.made_with for part in block.occurrences)
+    found = {name: [each[name] for each in (first, *others)] for name in first if all(name in each for each in others)}
+    return {
+        name: values for name, values in found.items()
+        if is_usable(name, taken) and _varies(values) and all(type(value) in (bool, int, float) for value in values)
+    }  # fmt: skip
+
+
+def _meaning(where: Where) -> str:
+    """What a layer calls an argument; what a block does, of a call."""
+    item, name, at = where
+    return _MEANINGS.get(name, name) or plain_name(name, item, at)
+
+
+_MEANINGS: Final = {"p": "dropout", "normalized_shape": "features", TERM: ""}
 
 
 def _varies(values: Sequence[Any]) -> bool:

@@ -90,9 +90,10 @@ class Folding:
             body += first[last:start] + (f"{{{text}}}" if in_name else text)
             last = end
         body = re.sub(r"name: (\w*\{\w+\}\w*)", r'name: "\1"', body + first[last:])
-        return self._written(rows, count, body.split("\n"))
+        return self._written(rows, rounds, body.split("\n"))
 
-    def _written(self, rows: Mapping[tuple[str, ...], str], count: int, body: Sequence[str]) -> Entry | None:
+    def _written(self, rows: Mapping[tuple[str, ...], str], rounds: Sequence[str], body: Sequence[str]) -> Entry | None:
+        count = len(rounds)
         counted = [column for column in rows if column == tuple(map(str, range(count)))]
         if len(rows) == 2 and counted:
             rows = {column: rows[column] for column in sorted(rows, key=lambda column: column not in counted)}
@@ -113,7 +114,7 @@ class Folding:
         if len(rows) == 2 and counted:
             text = f"enumerate({text})"
         head = f"- for: {names} in {text}"
-        if not _is_short(body) and sum(len(line) for line in (head, *body)) > 0.9 * count * sum(map(len, body)):
+        if not _is_short(body) and sum(map(len, (head, *body))) > 0.9 * sum(map(len, rounds)):
             return None
         return loop_entry(head, body)
 

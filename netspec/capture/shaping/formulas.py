@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from netspec.capture.shaping.meanings import WIDTH, kinds, may_mean, may_say
 from netspec.emit.naming import FreeNames
 
 W = TypeVar("W")
@@ -26,6 +27,10 @@ class Columns(Generic[W]):
     """What a parameter is called that says whether an item is there."""
     missing: Any
     """In the place of a value that is not needed."""
+    arguments: Mapping[str, list[Any]]
+    """What the source has names for, and has other values in other occurrences."""
+    meanings: Mapping[W, str]
+    """The names of the layers' arguments."""
 
 
 @dataclass
@@ -42,10 +47,16 @@ def formulas(
 ) -> Solved[W, I]:
     """Parameters for columns and flags: a column that equals another, or follows from it, is none."""
     solved: Solved[W, I] = Solved()
-    free = FreeNames(())
+    told = {where: name for where in columns.values if (name := _equal_argument(where, columns)) is not None}
+    free = FreeNames(told.values())
     for where, values in columns.values.items():
         text = _follows(values, solved.parameters, columns.channels[where], columns.missing)
-        if text is None:
+        if text is None and (found := _argument(where, told.get(where), columns)) is not None:
+            name, text = found
+            if name not in solved.parameters:
+                free.take(name)
+                solved.parameters[name] = list(columns.arguments[name])
+        elif text is None:
             text = free(columns.names[where])
             solved.parameters[text] = list(values)
         elif text in solved.parameters:
@@ -68,10 +79,45 @@ def formulas(
         if text is None:
             text = next((name for name, column in solved.parameters.items() if column == there), None)
         if text is None:
-            text = free(columns.flags.get(item, "present"))
+            base = columns.flags.get(item, "present")
+            told = (
+                name for name, column in columns.arguments.items()
+                if column == there and may_say(name, [base]) and name not in solved.parameters
+            )  # fmt: skip
+            text = free(next(told, base))
             solved.parameters[text] = list(there)
         solved.conditions[item] = text
+    if all(columns.arguments.get(name) == column for name, column in solved.parameters.items()):
+        solved.parameters = {name: solved.parameters[name] for name in columns.arguments if name in solved.parameters}
     return solved
+
+
+def _equal_argument(where: W, columns: Columns[W]) -> str | None:
+    """The argument of the source that has the values of a place; none where that is called as here anyway."""
+    meaning = columns.meanings[where]
+    for name, column in columns.arguments.items():
+        if may_mean(name, meaning) and _equals(columns.values[where], column, columns.missing):
+            return None if name in (meaning, columns.names[where]) else name
+    return None
+
+
+def _argument(where: W, equal: str | None, columns: Columns[W]) -> tuple[str, str] | None:
+    """The argument of the source that has the values of a place, or of which they are multiples; and what gives them.
+
+    Args:
+        where: the place.
+        equal: the argument that has its values, if one has.
+        columns: with all that the source has names for.
+    """
+    if equal is not None:
+        return equal, equal
+    if WIDTH in kinds(columns.meanings[where]):
+        for name, column in columns.arguments.items():
+            values, missing = columns.values[where], columns.missing
+            text = _part_or_multiple(name, column, values, missing) if WIDTH in kinds(name) else None
+            if text is not None:
+                return name, text
+    return None
 
 
 def _none_is_zero(item: Any, there: Sequence[bool], solved: Solved[W, Any], columns: Columns[W]) -> str | None:
@@ -93,28 +139,38 @@ def _follows(
 ) -> str | None:
     """What gives these values: a parameter, what stands there, or a multiple of either."""
 
-    def equals(other: Sequence[Any]) -> bool:
-        pairs = list(zip(values, other, strict=True))
-        same = all(a is missing or b is missing or (type(a) is type(b) and a == b) for a, b in pairs)
-        return same and any(a is not missing and b is not missing for a, b in pairs)
-
-    def follows(other: Sequence[Any], change: Callable[[int], int | None]) -> bool:
-        pairs = [(a, b) for a, b in zip(values, other, strict=True) if a is not missing]
-        return all(type(a) is type(b) is int and a == change(b) for a, b in pairs)
-
     if any(isinstance(value, (bool, str)) for value in values):
-        return next((name for name, column in parameters.items() if equals(column)), None)
+        return next((name for name, column in parameters.items() if _equals(values, column, missing)), None)
     here = [missing if pair is None else pair[0] for pair in channels]
     known = [*parameters.items(), *([("in_channels", here)] if missing not in here else [])]
     for name, column in known:
-        if equals(column) and (name != "in_channels" or follows(column, lambda value: value)):
+        if _equals(values, column, missing) and (
+            name != "in_channels" or _changed(column, values, missing, lambda value: value)
+        ):
             return name
-    for name, column in known:
-        for factor in (2, 3, 4, 6, 8):
-            if follows(column, lambda value, factor=factor: value * factor):
-                return f"{factor} * {name}"
-            if follows(column, lambda value, factor=factor: _part(value, factor)):
-                return f"{name} // {factor}"
+    texts = (_part_or_multiple(name, column, values, missing) for name, column in known)
+    return next((text for text in texts if text is not None), None)
+
+
+def _equals(values: Sequence[Any], other: Sequence[Any], missing: Any) -> bool:
+    pairs = list(zip(values, other, strict=True))
+    same = all(a is missing or b is missing or (type(a) is type(b) and a == b) for a, b in pairs)
+    return same and any(a is not missing and b is not missing for a, b in pairs)
+
+
+def _changed(column: Sequence[Any], values: Sequence[Any], missing: Any, change: Callable[[int], int | None]) -> bool:
+    """Whether integers become these values, wherever one is needed."""
+    pairs = [(a, b) for a, b in zip(values, column, strict=True) if a is not missing]
+    return all(type(a) is type(b) is int and a == change(b) for a, b in pairs)
+
+
+def _part_or_multiple(name: str, column: Sequence[Any], values: Sequence[Any], missing: Any) -> str | None:
+    """The multiple of what has a name, or the part of it, that these values are."""
+    for factor in (2, 3, 4, 6, 8):
+        if _changed(column, values, missing, lambda value, factor=factor: value * factor):
+            return f"{factor} * {name}"
+        if _changed(column, values, missing, lambda value, factor=factor: _part(value, factor)):
+            return f"{name} // {factor}"
     return None
 
 

@@ -1,0 +1,61 @@
+"""What the source of a module has names for: its arguments, and what it keeps of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, cast
+
+from torch import nn
+
+from netspec.capture.running.making import made_with
+
+_MOST: Final = 512
+"""Values of a list."""
+
+
+def named_values(module: nn.Module, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The plain values that a module's source has names for: its arguments, what it keeps as attributes, and what is in
+    a config of either.
+
+    Args:
+        module: any.
+        given: the arguments that its factory was called with, which come first.
+    """
+    own = {name: value for name, value in vars(module).items() if not name.startswith("_") and name != "training"}
+    found: dict[str, Any] = {}
+    for name, value in (pair for each in (given or {}, made_with(module) or {}, own) for pair in _spread(each)):
+        try:
+            found.setdefault(name, _plain(value))
+        except TypeError:  # nothing that a spec says
+            continue
+    return found
+
+
+def _spread(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Named values, and behind them those that are in one of them: in a config, or a dictionary of arguments."""
+    yield from values.items()
+    for value in values.values():
+        if isinstance(value, (nn.Module, type)) or callable(value):
+            continue
+        inner: Any = cast("Any", value if isinstance(value, Mapping) else getattr(value, "__dict__", {}))
+        for name, each in inner.items():
+            if isinstance(name, str) and not name.startswith("_"):
+                yield name, each
+
+
+def _plain(value: Any) -> Any:
+    """A value of a spec; lists are tuples, and a class is its name.
+
+    Raises:
+        TypeError: a spec has no such values.
+    """
+    if isinstance(value, type):
+        return value.__name__
+    if isinstance(value, (list, tuple)):
+        several = cast("list[Any] | tuple[Any, ...]", value)
+        if len(several) > _MOST:
+            raise TypeError("too long a list")
+        return tuple(_plain(each) for each in several)
+    if value is None or type(value) in (str, bool, int, float):
+        return value
+    raise TypeError(f"a value of type `{type(value).__name__}`")

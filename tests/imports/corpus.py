@@ -15,15 +15,20 @@ from netspec.capture.graph import NotCaptured
 from netspec.capture.importing import from_torch
 from netspec.capture.proving.differences import Unproven
 from netspec.capture.proving.proof import EqualityProof
+from netspec.capture.running.making import noting
 
 Inputs = tuple[torch.Tensor, ...]
+
+_SHORT = 60
+"""From how many lines on a spec without blocks is flat: in fewer there is nothing to say once."""
 
 
 class Outcome(NamedTuple):
     """What became of a network."""
 
     kind: str
-    """`proven with blocks`, `proven but flat`, `refused`, `wrong`, `crashed`, `apart`, or `not made` by its library."""
+    """`proven with blocks`, `proven but flat`, `written …` where nothing is proven, `refused`, `wrong`, `crashed`,
+    `apart`, or `not made` by its library."""
     told: str
     text: str | None = None
 
@@ -50,39 +55,50 @@ def millions(corpus: Corpus, name: str) -> float:
     return sum(parameter.numel() for parameter in made.parameters()) / 1e6
 
 
-def imported(corpus: Corpus, name: str) -> Outcome:
-    """Import a network, and say what became of it."""
+def imported(corpus: Corpus, name: str, *, proves: bool = True) -> Outcome:
+    """Import a network, and say what became of it.
+
+    Args:
+        corpus: its library.
+        name: of the network.
+        proves: hold the spec against the network, and once more with other weights.
+    """
     torch.default_generator.manual_seed(0)
     try:
-        module = corpus.make(name)
+        with noting():  # as the command does
+            module = corpus.make(name)
     except Exception:  # a package may be missing, or fail with the other packages as they are here
         return Outcome("not made", traceback.format_exc(limit=-1).replace("\n", " ")[-200:])
     inputs = corpus.inputs(name)
     example = _taken(module, inputs)
     try:
         try:
-            found = from_torch(module, *example, name=_plain(name))
+            found = from_torch(module, *example, name=_plain(name), is_verified=proves)
         except NotCaptured:  # a small picture saves time; a network that fits its tables to it may keep them at its own
             if example is inputs[-1]:
                 raise
             example = inputs[-1]
-            found = from_torch(module, *example, name=_plain(name))
+            found = from_torch(module, *example, name=_plain(name), is_verified=proves)
     except NotCaptured as error:
         first = re.sub(r"\S*/site-packages/", "", str(error)).splitlines()
         return Outcome("refused", " ".join(line.strip() for line in first[:3])[:300])
     except Exception:
         return Outcome("crashed", traceback.format_exc(limit=-2).replace("\n", " ")[-300:])
+    lines = len(found.text.splitlines())
+    shape = "with blocks" if found.blocks or lines < _SHORT else "but flat"
+    if not proves:
+        return Outcome(f"written {shape}", f"{lines} lines, {found.blocks} blocks", found.text)
     try:
         again = EqualityProof(module, netspec.loads(found.text), found.keys, 7, found.left_out, wide=found.wide)
         again.check(example, training=False)
     except Unproven as error:
         return Outcome("wrong", f"proven with one seed, and not with another: {error}", found.text)
     kept = sum(own == key for own, key in found.keys.items())
-    lines = len(found.text.splitlines())
     keys = "keys kept" if kept == len(found.keys) else f"{kept} of {len(found.keys)} keys kept"
     keys += f", {len(found.unused)} unused left out" if found.unused else ""
-    kind = "proven with blocks" if found.blocks or lines < 60 else "proven but flat"
-    return Outcome(kind, f"{lines} lines, {found.blocks} blocks, {keys}; {found.difference or 0:.0e}", found.text)
+    return Outcome(
+        f"proven {shape}", f"{lines} lines, {found.blocks} blocks, {keys}; {found.difference or 0:.0e}", found.text
+    )
 
 
 def _taken(module: nn.Module, inputs: Sequence[Inputs]) -> Inputs:

@@ -350,4 +350,4 @@ def test_without_the_proof_there_is_no_spec(monkeypatch: pytest.MonkeyPatch) -> 
     """A wrong spec is found out: here each `relu` is written as another layer."""
     monkeypatch.setitem(HANDLERS, "relu", HANDLERS["silu"])
     module = around(_rectified, nn.Linear(4, 4))
-    assert "the spec and the module differ: on a batch of 2 in eval mode output 1 differs" in refusal(module, (4,))
+    assert "the spec and the module differ: on a batch of 2 in eval mode the output differs" in refusal(module, (4,))

@@ -120,7 +120,7 @@ def _given(proof: EqualityProof, example: Sequence[Tensor], batch: int) -> list[
 
 def _hidden(proof: EqualityProof, example: Sequence[Tensor]) -> list[str]:
     """Where a mask hides all that there is, the module may give other numbers than the spec: that is told."""
-    for told, given in hiding(_given(proof, example, 3), proof.compared):
+    for told, given in hiding(_given(proof, example, 3), proof.compared, proof.inputs):
         with suppress(NotCaptured):  # the module does not run so: the spec says nothing else
             try:
                 proof.check(given, training=False, has_gradients=False)

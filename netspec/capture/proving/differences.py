@@ -38,6 +38,18 @@ class Unproven(Exception):
         self.difference = difference
 
 
+def called(kind: str, names: Sequence[str | None], at: int, count: int) -> str:
+    """What one of several inputs or outputs is called in messages: as the spec calls it, else by its number.
+
+    >>> called("input", ["x", "mask"], 1, 2), called("output", [None], 0, 1), called("output", [None], 1, 3)
+    ('the input `mask`', 'the output', 'output 2')
+    """
+    name = names[at] if at < len(names) else None
+    if name is not None:
+        return f"the {kind} `{name}`"
+    return f"{kind} {at + 1}" if count > 1 else f"the {kind}"
+
+
 class RunTensors(NamedTuple):
     """What a run gave."""
 
@@ -74,7 +86,9 @@ def close(a: Tensor, b: Tensor, what: str, scale: float = 0.0) -> float:
         return 0.0
     own = largest(a)
     if not math.isfinite(own):
-        raise Unproven(f"{what} of the module is not finite with random weights")
+        ours = largest(b)
+        beside = f", that of the spec is at most {ours:.3g}" if math.isfinite(ours) else ""
+        raise Unproven(f"{what} of the module is not finite with random weights{beside}")
     if torch.equal(a, b):
         return 0.0
     difference = largest(a.double() - b.double()) / max(own, scale, 1e-300)

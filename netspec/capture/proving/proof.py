@@ -19,6 +19,7 @@ from netspec.capture.proving.differences import (
     RunTensors,
     Unproven,
     apart,
+    called,
     close,
     largest,
     nudged,
@@ -125,6 +126,9 @@ class EqualityProof:
         """Which of the module's outputs in training mode are those of the spec; all of them if it is empty."""
         self.layouts = layouts
         """Where the module's outputs have the batch."""
+        self.inputs = [value.name for value in net.inputs]
+        self.outputs = [value.name for value in net.outputs]
+        """Their names in the spec, where they have some."""
         self.keys = keys
         self.seed = seed
         self.theirs = copied(module).double()
@@ -206,12 +210,13 @@ class EqualityProof:
             raise Unproven(f"the module gives {len(theirs.outputs)} tensors, the spec {len(ours.outputs)}")
         worst = 0.0
         for i, (a, b) in enumerate(zip(theirs.outputs, ours.outputs, strict=True)):
-            worst = max(worst, close(a, b, f"output {i + 1}"))
-        for a, b in zip(theirs.inputs, ours.inputs, strict=True):
+            worst = max(worst, close(a, b, called("output", self.outputs, i, len(theirs.outputs))))
+        for i, (a, b) in enumerate(zip(theirs.inputs, ours.inputs, strict=True)):
+            told = called("input", self.inputs, i, len(theirs.inputs))
             if (a is None) is not (b is None):
-                raise Unproven(_NO_GRADIENT if a is None else "the input has a gradient in the module alone")
+                raise Unproven(_NO_GRADIENT if a is None else f"{told} has a gradient in the module alone")
             if a is not None and b is not None:
-                worst = max(worst, close(a, b, "the gradient of the input"))
+                worst = max(worst, close(a, b, f"the gradient of {told}"))
         scale = max((largest(gradient) for gradient in theirs.weights.values()), default=0.0)
         buffers = {key for key, _ in self.theirs.named_buffers()}
         for own, gradient in ours.weights.items():

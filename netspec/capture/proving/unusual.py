@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 import torch
 from torch import Tensor
 
+from netspec.capture.proving.differences import called
 from netspec.layers.comparing import Equal, Greater, GreaterEqual, Less, LessEqual, NotEqual
 from netspec.layers.embedding import Embedding, EmbeddingBag
 from netspec.net import Net
@@ -69,8 +70,16 @@ def _has_rows(x: Tensor) -> bool:
     return x.dtype == torch.int64 and x.dim() > 1 and x.shape[-1] > 1 and len(x) > 0
 
 
-def hiding(inputs: Sequence[Tensor], compared: ComparedNumbers) -> Iterator[tuple[str, list[Tensor]]]:
-    """Inputs of which the first example is one number, or one truth value, with what that is."""
+def hiding(
+    inputs: Sequence[Tensor], compared: ComparedNumbers, names: Sequence[str | None]
+) -> Iterator[tuple[str, list[Tensor]]]:
+    """Inputs of which the first example is one number, or one truth value, with what that is.
+
+    Args:
+        inputs: arguments of the module, the batch first.
+        compared: the numbers that the spec compares with.
+        names: of the inputs in the spec.
+    """
     for at, x in enumerate(inputs):
         values: list[int] = [0, 1] if x.dtype == torch.bool and x.dim() > 1 else []
         if _has_rows(x) or (x.dtype == torch.int64 and x.dim() == 1):  # numbers of words, and lengths
@@ -78,6 +87,6 @@ def hiding(inputs: Sequence[Tensor], compared: ComparedNumbers) -> Iterator[tupl
         for value in values:
             changed = x.clone()
             changed[0] = value
-            told = f"input {at + 1}" if len(inputs) > 1 else "the input"
+            told = called("input", names, at, len(inputs))
             shown = ("false", "true")[value] if x.dtype == torch.bool else value
             yield f"where {told} of an example is {shown} throughout", [*inputs[:at], changed, *inputs[at + 1 :]]

@@ -114,7 +114,7 @@ def _combinator(item: PlacedItem, names: Names, folding: ListFolding | None, bes
     sides = {side: parts.pop(side) for side in SIDES if side in parts}
     branches = list(parts.values())
     if item.word in _OF_A_BODY:
-        body, *others = branches
+        body, *others = map(_as_list, branches)
         yield from _under(f"- {item.word}:", body, "    ")
         for side, inner in zip(_OF_A_BODY[item.word], others, strict=True):
             if inner != ["[]"]:
@@ -145,6 +145,11 @@ def _branch(branch: PlacedItem, names: Names, folding: ListFolding | None) -> li
     return list(lines(body, names, "", folding))
 
 
+def _as_list(inner: list[str]) -> list[str]:
+    """The lines of a branch where no value may stand by its name alone."""
+    return inner if inner == ["[]"] or inner[0].startswith("- ") else [f"[use: {inner[0]}]"]
+
+
 def _under(head: str, inner: Sequence[str], indent: str) -> Iterator[str]:
     """A head with the items under it, or a value beside it."""
     if len(inner) == 1 and not inner[0].startswith("- "):
@@ -159,7 +164,7 @@ def _called(call: Sequence[Any], names: Names) -> str:
     given = [ExpressionText(names[each]) if isinstance(each, Traced) else each for each in call]
     if not given:
         return ""
-    return f" {value_text(given[0] if len(given) == 1 and not isinstance(given[0], list) else given)}"
+    return f" {value_text(given[0] if len(given) == 1 and not isinstance(given[0], (list, tuple)) else given)}"
 
 
 def _one_line(head: str, beside: Sequence[str]) -> str:

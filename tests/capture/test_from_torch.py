@@ -351,3 +351,12 @@ def test_without_the_proof_there_is_no_spec(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(HANDLERS, "relu", HANDLERS["silu"])
     module = around(_rectified, nn.Linear(4, 4))
     assert "the spec and the module differ: on a batch of 2 in eval mode the output differs" in refusal(module, (4,))
+
+
+def test_a_residual_flows_from_what_it_adds_and_reads_others_by_name() -> None:
+    text = (
+        "netspec: 1\nname: net\ninput: [6, 4]\n\nlayers:\n  - as: x\n  - Parameter: [3, 8]\n  - residual:\n"
+        "      - LayerNorm\n      - attend:\n          - - Linear: 8\n          - - use: x\n            - Linear: 8\n"
+        "          - - use: x\n            - Linear: 8\n        heads: 1\n      - Linear: 8\n  - Linear: 3\n"
+    )
+    assert imported(netspec.build(netspec.loads(text)), (6, 4)).text == text

@@ -44,7 +44,7 @@ def test_what_is_hidden_throughout_is_told() -> None:
         return self.a(x).masked_fill(behind[..., None], float("-inf")).amax(1)
 
     found = found_of(longest, nn.Linear(6, 4), inputs=(FEATURES, torch.tensor([3, 5])))
-    told = "where the input `lengths` of an example is 0 throughout, the module and the spec differ: the output of the "
+    told = "where the input `x2` of an example is 0 throughout, the module and the spec differ: the output of the "
     told += "module is not finite with random weights, that of the spec is at most 1e+09"
     assert told in found.notes
 

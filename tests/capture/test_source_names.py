@@ -107,3 +107,36 @@ def test_names_of_one_letter_and_of_another_meaning_are_not_taken() -> None:
 def test_what_was_made_is_known_of_a_copy_too() -> None:
     module = seen(stages).double()  # a copy of it with 32 bits is what runs
     assert "encoder(heads, dim):" in imported(module, (5, 16)).text
+
+
+class Strided(nn.Module):
+    """A convolution with sizes for each axis, or one for both."""
+
+    def __init__(self, kernel: int | tuple[int, int], stride: int | tuple[int, int], padding: int | tuple[int, int]):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(4, 4, kernel, stride, padding), nn.BatchNorm2d(4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(self.norm(self.conv(x)))
+
+
+def test_sizes_for_each_axis_are_one_parameter() -> None:
+    module = nn.Sequential(Strided((1, 3), 1, (0, 1)), Strided((3, 1), (1, 2), (1, 0)), Strided(3, 1, 1))
+    found = imported(module, (4, 8, 8))
+    assert "{out_channels: 4, kernel_size: kernel, padding: padding, stride: stride}" in found.text
+    assert "for: kernel, padding, stride in [[[1, 3], [0, 1], 1], [[3, 1], [1, 0], [1, 2]], [3, 1, 1]]" in found.text
+
+
+def test_a_list_that_is_the_only_thing_given_is_no_list_of_arguments() -> None:
+    found = imported(nn.Sequential(Strided(3, (1, 2), 1), Strided(3, (2, 1), 1), Strided(3, 1, 1)), (4, 8, 8))
+    assert found.blocks == 1
+    assert "- for: stride in" not in found.text and "strided: [[1, 2]]" in found.text
+
+
+def test_lists_that_blocks_are_given_are_what_a_loop_goes_through() -> None:
+    parts = [Strided(kernel, 1, (kernel[0] // 2, kernel[1] // 2)) for kernel in ((1, 7), (7, 1), (1, 5), (5, 1))]
+    found = imported(nn.Sequential(*parts), (4, 8, 8))
+    assert (
+        "for: kernel, padding in [[[1, 7], [0, 3]], [[7, 1], [3, 0]], [[1, 5], [0, 2]], [[5, 1], [2, 0]]]" in found.text
+    )
+    assert "strided: [kernel, padding]" in found.text

@@ -163,6 +163,7 @@ def _combinator(parts: _Parts) -> PlacedItem | None:
     if parts.join.word != "add" or operands[0] is not first or other.shape[1:] != first.shape[1:]:
         return None
     if shortcut is None:
+        parts.whole.takes = other  # what it adds is its input, whatever else it reads by name
         return _made(parts, "residual", [_branch(body), _empty(parts, other, "shortcut")])
     is_ordered = list(regions) == ["body", "shortcut"]  # in another order they would draw other random numbers
     if not is_ordered or other is not shortcut.gives[0]:

@@ -262,11 +262,19 @@ class _Matching:
     def _number(self, where: Where, mine: Any, theirs: Any) -> None:
         known = mine == theirs and type(mine) is type(theirs)
         units = all(isinstance(value, str) and value in UNITS for value in (mine, theirs))
-        if not known and not units and not all(isinstance(value, (int, float)) for value in (mine, theirs)):
+        numbers = all(isinstance(value, (int, float)) for value in (mine, theirs))
+        if not known and not units and not numbers and not _are_sizes(mine, theirs):
             raise _Other
         if not known and isinstance(mine, bool) is not isinstance(theirs, bool):
             raise _Other
         self.numbers[where] = theirs
+
+
+def _are_sizes(mine: Any, theirs: Any) -> bool:
+    """Whether two values are of what layers take as one number for all axes or as one for each, as a kernel's sizes."""
+    lists = [cast("tuple[Any, ...]", value) if isinstance(value, tuple) else (value,) for value in (mine, theirs)]
+    lengths = {len(each) for each in lists if len(each) > 1}
+    return len(lengths) == 1 and all(type(each) is int for sizes in lists for each in sizes)
 
 
 def _unit(item: PlacedItem) -> str:

@@ -10,14 +10,21 @@ from netspec.language.reserved import RESERVED, reserved
 
 NUMBER: Final = re.compile(r"(?<![\w.\"-])(-?\d+(?:\.\d+)?(?:e-?\d+)?|true|false)(?![\w.])")
 NAME: Final = re.compile(r"(?<=name: )([A-Za-z_]\w*?)(\d+)(?=$|[,}])", re.MULTILINE)
+_GIVEN_LIST: Final = re.compile(r"(?:(?<=: \[)|(?<=, ))(\[\d+(?:, \d+)+\])(?=[,\]])")
 INDEX: Final = re.compile(r"[A-Za-z_]\w*\[$")
 """What stands in front of the place of a value in its family."""
 _SHORT: Final = {"repeat": "times", "out_channels": "out", "kernel_size": "kernel", "out_features": "out"}
 
 
 def matches(text: str) -> list[re.Match[str]]:
-    """The numbers in a text, those at the end of names among them: the last group of each."""
-    found = [*NUMBER.finditer(text), *NAME.finditer(text)]
+    """The numbers in a text, those at the end of names among them, and the lists of integers that blocks are given: the
+    last group of each."""
+    lists = [*_GIVEN_LIST.finditer(text)] if "[[" in text or ", [" in text else []
+    lists = [match for match in lists if "for: " not in text[text.rfind("\n", 0, match.start()) + 1 : match.start()]]
+    spans = [match.span(1) for match in lists]
+    numbers = [*NUMBER.finditer(text), *NAME.finditer(text)]
+    inside = {n for n, match in enumerate(numbers) if any(a < match.start() < b for a, b in spans)}
+    found = [*lists, *(match for n, match in enumerate(numbers) if n not in inside)]
     return sorted(found, key=lambda match: match.start(match.lastindex or 1))
 
 
@@ -29,7 +36,7 @@ def name_at(text: str, at: int, parameters: Mapping[str, Sequence[str]]) -> str:
         at: where the number begins.
         parameters: of each block, the names of what it is given.
     """
-    before = text[:at]
+    before = _GIVEN_LIST.sub("_", text[:at])
     if INDEX.search(before) is not None:
         return "i"
     call = re.search(r"(\w+): \[([^\[\]]*)$", before)

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from netspec.capture.families.defaults import stated
 from netspec.capture.families.family import DIFFERENT, FamilyLayers
+from netspec.capture.families.naming import differing_arguments
 from netspec.capture.families.tree import ListRecorder
 from netspec.capture.families.values import Value
 from netspec.capture.functions.calls import CALLS
@@ -95,7 +96,7 @@ def structured(trace: Trace, name: str) -> WrittenTrace:
     """The spec of a trace with a block for each part that occurs several times, and loops."""
     items, lowering = items_of(trace)
     homes = housed(items)
-    blocks = with_blocks(items)
+    blocks = with_blocks(items, inputs=_named_inputs(trace).values())
     unhoused(homes)
     return _written(trace, name, items, lowering, blocks, is_flat=False)
 
@@ -119,13 +120,11 @@ def together(
     """
     made, traces = _side_by_side(runs, members)
     homes = [housed(items) for items, _ in made]
-    blocks = with_blocks(*(items for items, _ in made))
+    blocks = with_blocks(*(items for items, _ in made), inputs=_named_inputs(traces[0]).values())
     for home in homes:
         unhoused(home)
     stated([items for items, _ in made])
-    folding = Folding({block.name: block.given for block in blocks})
-    parts = [line for block in blocks for line in _block(block, folding)]
-    bodies = [_body(trace, *each) for trace, each in zip(traces, made, strict=True)]
+    bodies = [_body(trace, *each, blocks) for trace, each in zip(traces, made, strict=True)]
     families = frozenset(stem for body in bodies for stem in body.schedule.families)
     for body in bodies:
         body.schedule.name(body.items, body.outputs, families)
@@ -134,8 +133,10 @@ def together(
     recorders = [ListRecorder() for _ in bodies]
     for body, recorder in zip(bodies, recorders, strict=True):
         list(lines(body.items, body.schedule.names, "", recorder))
-    values = {name for body in bodies for name in body.schedule.names.values()}
-    taken = {*(value.partition("[")[0] for value in values), *folding.tables}
+    values = {name.partition("[")[0] for body in bodies for name in body.schedule.names.values()}
+    folding = Folding({block.name: block.given for block in blocks}, {*values, *differing_arguments(arguments)})
+    parts = [line for block in blocks for line in _block(block, blocks, folding)]
+    taken = {*values, *folding.tables, *folding.looped}
     family = FamilyLayers(folding.parameters, taken, arguments)
     layers = family.lines(recorders, members)
     inputs = [_input(trace) for trace in traces]
@@ -259,10 +260,11 @@ def items_of(trace: Trace, habits: ListHabits | None = None) -> tuple[list[Place
 def _written(
     trace: Trace, name: str, items: list[PlacedItem], lowering: Lowering, blocks: Sequence[BlockFound], *, is_flat: bool
 ) -> WrittenTrace:
-    folding = None if is_flat else Folding({block.name: block.given for block in blocks})
-    parts = [line for block in blocks for line in _block(block, folding)]
-    body = _body(trace, items, lowering)
+    body = _body(trace, items, lowering, blocks)
     body.schedule.label()
+    values = {name.partition("[")[0] for name in body.schedule.names.values()}
+    folding = None if is_flat else Folding({block.name: block.given for block in blocks}, values)
+    parts = [line for block in blocks for line in _block(block, blocks, folding)]
     layers = list(lines(body.items, body.schedule.names, "  ", folding))
     head = [*_head(name, [items]), f"input: {_input(trace)}", ""]
     return _found(trace, items, lowering, _whole(head, folding, [], parts, [*layers, *body.tail]), len(blocks))
@@ -308,9 +310,14 @@ class _Body(NamedTuple):
     """The lines of its outputs, if it has several."""
 
 
-def _body(trace: Trace, items: list[PlacedItem], lowering: Lowering) -> _Body:
+def _named_inputs(trace: Trace) -> dict[Traced, str]:
+    """The inputs of a network that have names: those of several."""
+    return {value: value.key for value in trace.inputs} if len(trace.inputs) > 1 else {}
+
+
+def _body(trace: Trace, items: list[PlacedItem], lowering: Lowering, blocks: Sequence[BlockFound]) -> _Body:
     outputs = [lowering.find(value) for value in trace.root.outputs if value not in trace.heads]
-    names = BodyNames({value: value.key for value in trace.inputs} if len(trace.inputs) > 1 else {})
+    names = BodyNames(_named_inputs(trace), (block.name for block in blocks))
     done, last = names.scheduled(spliced(items), trace.inputs[0])
     tail: list[str] = []
     if len(outputs) > 1:
@@ -334,10 +341,10 @@ def _outputs(trace: Trace, names: Sequence[str]) -> str:
     return "{" + ", ".join(f"{own}: {written(text)}" for own, text in told) + "}"
 
 
-def _block(block: BlockFound, folding: Folding | None) -> list[str]:
+def _block(block: BlockFound, blocks: Sequence[BlockFound], folding: Folding | None) -> list[str]:
     """The lines of a block."""
     given = block.given
-    names = BodyNames(dict(zip(block.values, given, strict=False)), given)
+    names = BodyNames(dict(zip(block.values, given, strict=False)), (*given, *(other.name for other in blocks)))
     items, last = names.scheduled(spliced(block.item.body or []), block.item.takes)
     gives = block.item.gives
     if len(gives) > 1:
@@ -350,7 +357,7 @@ def _block(block: BlockFound, folding: Folding | None) -> list[str]:
     head = f"  {block.name}({', '.join(given)}):" if given else f"  {block.name}:"
     source = source_of(block.item.kind)
     if folding is not None:
-        folding.taken = frozenset(given)
+        folding.taken = frozenset((*given, *(name.partition("[")[0] for name in names.names.values())))
     text = [f"{head}  # {source}" if source else head, *lines(items, names.names, "    ", folding), ""]
     if folding is not None:
         folding.taken = frozenset()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from netspec.capture.running.making import made_with, noting
+from netspec.capture.variants import from_torch_variants
 from tests.capture.test_from_torch import imported
 
 pytestmark = pytest.mark.needs_torch
@@ -56,17 +58,17 @@ class Named(nn.Module):
         return self.drop(torch.relu(self.two(torch.relu(self.one(x)))))
 
 
-def stages() -> nn.Module:
+def stages() -> nn.Sequential:
     """Layers of two widths."""
     return nn.Sequential(Encoder(2, 16), Encoder(2, 16), nn.Linear(16, 32), Encoder(4, 32), Encoder(4, 32))
 
 
-def bottlenecks() -> nn.Module:
+def bottlenecks() -> nn.Sequential:
     """Three blocks, the last without a norm."""
     return nn.Sequential(Bottleneck(3, 8), Bottleneck(32, 16, 2), Bottleneck(64, 16, 1, use_norm=False))
 
 
-def others() -> nn.Module:
+def others() -> nn.Sequential:
     """Widths that equal what is no width."""
     return nn.Sequential(Named(8, 8, 8, 6, 0.1), Named(4, 4, 4, 3, 0.2), Named(2, 2, 2, 3, 0.1))
 
@@ -140,3 +142,234 @@ def test_lists_that_blocks_are_given_are_what_a_loop_goes_through() -> None:
         "for: kernel, padding in [[[1, 7], [0, 3]], [[7, 1], [3, 0]], [[1, 5], [0, 2]], [[5, 1], [2, 0]]]" in found.text
     )
     assert "strided: [kernel, padding]" in found.text
+
+
+# ---- names that are something else, too
+
+
+class Chosen(nn.Module):
+    """A layer with what a test says in it, whose argument has any name."""
+
+    def __init__(self, **kwargs: int) -> None:
+        super().__init__()
+        (width,) = kwargs.values()
+        self.one, self.two = nn.Linear(4, width), nn.Linear(width, 4)
+
+    def forward(self, x: Tensor, *factors: Tensor) -> Tensor:
+        x = self.two(torch.relu(self.one(x)))
+        for factor in factors:
+            x = torch.tanh(x * factor)
+        return x
+
+
+class Scaled(nn.Module):
+    """Layers that are given a value, which is called as their argument."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.scale = nn.Linear(4, 4)
+        self.parts = nn.ModuleList(Chosen(**{name: width}) for width in (8, 6, 12, 7))
+
+    def forward(self, x: Tensor) -> Tensor:
+        scale = torch.sigmoid(self.scale(x))
+        other = torch.tanh(scale)
+        for part in self.parts:
+            x = part(x, scale, other)
+        return x + scale
+
+
+class Scaling(nn.Module):
+    """Those of which the value is an input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(Chosen(scale=width) for width in (8, 6, 12, 7))
+
+    def forward(self, x: Tensor, scale: Tensor) -> Tensor:
+        for part in self.parts:
+            x = part(x, scale)
+        return x
+
+
+class Several(nn.Module):
+    """A layer with a long loop in it, over others."""
+
+    def __init__(self, rows: int) -> None:
+        super().__init__()
+        self.parts = nn.Sequential(*(Chosen(rows=100 + i * i) for i in range(40)))
+        self.one, self.two = nn.Linear(4, rows), nn.Linear(rows, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.two(torch.relu(self.one(self.parts(x))))
+
+
+def test_a_loop_is_not_called_as_a_value_around_it() -> None:
+    found = imported(seen(lambda: Scaled("scale")), (4,))
+    assert "as: scale" in found.text and "for: scale_2 in [8, 6, 12, 7]" in found.text
+    found = imported(seen(lambda: Scaling()), (4,), (4,))
+    assert "for: scale_2 in [8, 6, 12, 7]" in found.text and "chosen: [scale, scale_2]" in found.text
+
+
+def test_a_parameter_may_be_called_as_the_values_of_a_block_are() -> None:
+    found = imported(seen(lambda: Scaled("v1")), (4,))
+    assert "chosen(v, v2, v1):" in found.text
+
+
+def test_a_parameter_may_be_called_as_the_rows_of_a_loop_are() -> None:
+    found = imported(seen(lambda: nn.Sequential(Several(5), nn.ReLU(), Several(9))), (4,))
+    assert "several(rows):" in found.text and "vars:\n  rows_3:\n" in found.text
+    assert "for: rows_2 in rows_3" in found.text
+
+
+class Out(nn.Module):
+    """A block that is called as numbers of layers are."""
+
+    def __init__(self, n: int) -> None:
+        super().__init__()
+        self.one, self.two = nn.Linear(4, n), nn.Linear(n, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.two(torch.relu(self.one(x)))
+
+
+def test_no_parameter_value_or_input_is_called_as_a_block() -> None:
+    class X(Out):
+        def forward(self, x: Tensor) -> Tensor:
+            return x + super().forward(x)
+
+    class Given(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.parts = nn.Sequential(Out(5), Out(6), Out(8))
+
+        def forward(self, x: Tensor, out: Tensor) -> Tensor:
+            return self.parts(x) + out
+
+    assert "out(out_2):" in imported(nn.Sequential(Out(5), Out(6), Out(8)), (4,)).text
+    assert "x(out):" in imported(nn.Sequential(X(5), X(6), X(8)), (4,)).text
+    assert "out_2(" in imported(Given(), (4,), (4,)).text
+    assert (
+        "chosen(out):" in imported(seen(lambda: nn.Sequential(*(Chosen(chosen_2=n) for n in (5, 6, 8, 7)))), (4,)).text
+    )
+
+
+def test_long_names_and_those_of_places_are_not_taken() -> None:
+    for name in ("a_name_of_a_width_" * 4, "which_idx", "null", "class"):
+        with noting():
+            module = nn.Sequential(*(Chosen(**{name: width}) for width in (5, 6, 8)))
+        assert "chosen(out):" in imported(module, (4,)).text
+
+
+# ---- which argument it is
+
+
+class Dropping(nn.Module):
+    """A layer that is there where its argument is not 0."""
+
+    def __init__(self, drop_rate: float) -> None:
+        super().__init__()
+        self.one = nn.Linear(4, 4)
+        self.drop = nn.Dropout(drop_rate) if drop_rate > 0 else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.drop(torch.relu(self.one(x)))
+
+
+class Recurrent(nn.Module):
+    """Layers with other numbers than an argument of their name has."""
+
+    def __init__(self, hidden_size: int) -> None:
+        super().__init__()
+        self.rnn = nn.GRU(4, hidden_size + 1, batch_first=True)
+        self.one, self.two = nn.Linear(hidden_size + 1, 2 * hidden_size), nn.Linear(2 * hidden_size, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.two(torch.relu(self.one(self.rnn(x)[0])))
+
+
+class ByChance(nn.Module):
+    """Arguments of which others are small multiples."""
+
+    def __init__(self, classes: int, n: int) -> None:
+        super().__init__()
+        self.one, self.two = nn.Linear(4, n), nn.Linear(n, 4)
+        self.classes = classes
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.two(torch.relu(self.one(x)))
+
+
+class Outer(nn.Module):
+    """Blocks in a block, both with a `kern`."""
+
+    def __init__(self, kern: int) -> None:
+        super().__init__()
+        self.parts = nn.Sequential(Inner(8, kern), Inner(9, kern), Inner(12, kern))
+        self.one = nn.Conv1d(4, 4, kern)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(self.one(self.parts(x)))
+
+
+class Inner(nn.Module):
+    """The inner one."""
+
+    def __init__(self, hidden: int, kern: int) -> None:
+        super().__init__()
+        self.one, self.two = nn.Conv1d(4, hidden, kern), nn.Conv1d(hidden, 4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.two(torch.relu(self.one(x)))
+
+
+def test_a_layer_that_is_there_where_an_argument_is_not_0() -> None:
+    found = imported(seen(lambda: nn.Sequential(Dropping(0), Dropping(0.1), Dropping(0.2))), (4,))
+    assert "dropping(drop_rate):" in found.text and 'when: "drop_rate > 0"' in found.text
+
+
+def test_an_argument_that_a_layer_calls_so_with_other_numbers() -> None:
+    found = imported(seen(lambda: nn.Sequential(Recurrent(8), Recurrent(10))), (5, 4))
+    assert "recurrent(hidden_size_2, hidden_size):" in found.text
+    assert '- {Linear: "2 * hidden_size", name: one}' in found.text
+
+
+def test_small_multiples_are_chance() -> None:
+    found = imported(seen(lambda: nn.Sequential(ByChance(2, 16), ByChance(4, 32))), (4,))
+    assert "by_chance(out):" in found.text
+
+
+def test_blocks_in_blocks_have_the_same_names() -> None:
+    found = imported(seen(lambda: nn.Sequential(Outer(3), Outer(1), Outer(5))), (4, 48))
+    assert "outer(kern):" in found.text and "inner: [hidden, kern]" in found.text
+
+
+class Family(nn.Module):
+    """A network whose width is that of its blocks, too."""
+
+    def __init__(self, base: int, depth: int) -> None:
+        super().__init__()
+        self.parts = nn.Sequential(*(Wide(base) for _ in range(depth)), *(Wide(2 * base) for _ in range(depth)))
+        self.head = nn.Linear(4, base)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.parts(x))
+
+
+class Wide(nn.Module):
+    """A block of it."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.one, self.two = nn.Linear(4, dim), nn.Linear(dim, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.two(torch.relu(self.one(x)))
+
+
+def test_widths_of_a_family_are_one_variable_whatever_blocks_call_them() -> None:
+    with noting():
+        members = {"small": Family(5, 2), "wide": Family(6, 2), "deep": Family(6, 3)}
+    text = from_torch_variants(members, torch.randn(2, 4)).text
+    assert "wide(dim):" in text and "dim_" not in text
+    (line,) = (line for line in text.splitlines() if line.startswith("  small:"))
+    assert re.sub(r"\w+(?=:)", "n", line).count("n: 5") == 1  # the width of the blocks, and of the head

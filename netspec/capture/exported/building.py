@@ -24,7 +24,7 @@ from netspec.capture.exported.program import ExportedGraph, ProgramNode
 from netspec.capture.exported.regions import IN_STEPS, RegionDraft, ValuesAround, drafted
 from netspec.capture.exported.steps import PartStep
 from netspec.capture.graph import NotCaptured
-from netspec.capture.running.trace import named_modules
+from netspec.capture.running.named import named_modules
 
 
 def built(graph: ExportedGraph, batch: int) -> ExportedRoot:

@@ -34,6 +34,7 @@ from netspec.capture.families.values import (
     value_text,
     whole,
 )
+from netspec.capture.shaping.meanings import is_one_thing
 from netspec.emit.naming import FreeNames
 
 _LONGEST: Final = 100
@@ -66,7 +67,7 @@ class Members:
         if len(values) == 1 and len(value_text(values[0])) <= _LONGEST:
             return value_text(values[0])
         for number, variable in reversed([*enumerate(self.variables)]):
-            if fits(column, variable.values) and (variable.base == of_file(name) or not by_chance(values)):
+            if fits(column, variable.values) and (is_one_thing(variable.base, of_file(name)) or not by_chance(values)):
                 variable.used(column, site)
                 return hole(number)
             if is_opposite(column, site, variable):

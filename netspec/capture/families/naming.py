@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from netspec.capture.families.values import Column, Value, fits, is_alone, multiple, whole
-from netspec.capture.shaping.meanings import is_usable, may_mean, may_say
+from netspec.capture.shaping.meanings import WORDS, is_usable, may_mean, may_say
 from netspec.emit.naming import FreeNames
-from netspec.language.reserved import RESERVED, reserved
+from netspec.language.reserved import reserved
 
 _LONGEST: Final = 100
 _HOLE: Final = re.compile(r"\x02(\d+)\x02")
@@ -123,7 +123,7 @@ def name_variables(variables: list[Variable], taken: set[str], columns: Mapping[
         base = variable.base
         if base in chosen or bases.count(base) > 1:
             base = _at_home(variable)
-        usable = reserved(base) is None and base not in RESERVED
+        usable = reserved(base) is None and base not in WORDS
         variable.name = free(base if usable else f"{base}_")
 
 

@@ -20,7 +20,7 @@ from netspec.capture.lowering.lookups import rows_chosen
 from netspec.capture.lowering.lowering import Handler, Lowering
 from netspec.capture.modules.binding import bound
 from netspec.capture.modules.parametrized import standardized
-from netspec.capture.running.trace import named_modules
+from netspec.capture.running.named import named_modules
 
 
 def _learned(value: Any, what: str) -> Traced:

@@ -17,7 +17,7 @@ from netspec.capture.plugging.trials import Bench, ModuleCall, numbers_of, produ
 from netspec.capture.proving.differences import Unproven
 from netspec.capture.proving.proof import placed_leaves
 from netspec.capture.running.modes import as_it_was
-from netspec.capture.running.trace import named_modules
+from netspec.capture.running.named import named_modules
 from netspec.capture.running.users import passing
 from netspec.net import Net
 from netspec.torch.build import build

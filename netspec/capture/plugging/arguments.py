@@ -11,7 +11,7 @@ from torch import nn
 from netspec.capture.graph import NotCaptured
 from netspec.capture.modules.layers import at
 from netspec.capture.plugging.trials import Bench, ModuleCall, numbers_of, others_of, quiet, with_number
-from netspec.capture.running.trace import named_modules
+from netspec.capture.running.named import named_modules
 
 
 class KeptField(NamedTuple):

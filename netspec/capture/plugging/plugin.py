@@ -23,8 +23,8 @@ from netspec.capture.plugging.written import LayerText, layer_name, plugin_text
 from netspec.capture.running.given import usual_torch
 from netspec.capture.running.making import made_with
 from netspec.capture.running.modes import as_it_was
+from netspec.capture.running.named import named_modules
 from netspec.capture.running.runs import all_resized
-from netspec.capture.running.trace import named_modules
 from netspec.layers import MODULE_OF
 
 T = TypeVar("T")

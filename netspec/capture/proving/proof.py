@@ -29,9 +29,9 @@ from netspec.capture.proving.unused import unkept
 from netspec.capture.proving.unusual import compared_numbers
 from netspec.capture.running.copying import copied
 from netspec.capture.running.modes import set_mode
+from netspec.capture.running.named import named_modules
 from netspec.capture.running.precision import in_64_bits
 from netspec.capture.running.runs import tensors_of
-from netspec.capture.running.trace import named_modules
 from netspec.capture.running.users import passing, users_own
 from netspec.capture.shaping.shape import identity
 from netspec.net import Leaf, Net

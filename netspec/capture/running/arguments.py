@@ -8,9 +8,12 @@ from typing import Any, Final, cast
 from torch import nn
 
 from netspec.capture.running.making import made_with
+from netspec.capture.running.users import passing
 
 _MOST: Final = 512
 """Values of a list."""
+_DEEPEST: Final = 4
+"""Lists in lists."""
 
 
 def named_values(module: nn.Module, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -37,13 +40,20 @@ def _spread(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for value in values.values():
         if isinstance(value, (nn.Module, type)) or callable(value):
             continue
+        yield from ((name, each) for name, each in _held(value) if isinstance(name, str) and not name.startswith("_"))
+
+
+@passing
+def _held(value: Any) -> list[tuple[Any, Any]]:
+    """What is in a config or a dictionary; nothing where that is not open."""
+    try:
         inner: Any = cast("Any", value if isinstance(value, Mapping) else getattr(value, "__dict__", {}))
-        for name, each in inner.items():
-            if isinstance(name, str) and not name.startswith("_"):
-                yield name, each
+        return list(inner.items())
+    except Exception:  # whatever a config of a user's raises, which nobody has asked for
+        return []
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, depth: int = 0) -> Any:
     """A value of a spec; lists are tuples, and a class is its name.
 
     Raises:
@@ -53,9 +63,9 @@ def _plain(value: Any) -> Any:
         return value.__name__
     if isinstance(value, (list, tuple)):
         several = cast("list[Any] | tuple[Any, ...]", value)
-        if len(several) > _MOST:
-            raise TypeError("too long a list")
-        return tuple(_plain(each) for each in several)
+        if len(several) > _MOST or depth == _DEEPEST:
+            raise TypeError("too long a list, or one that may be in itself")
+        return tuple(_plain(each, depth + 1) for each in several)
     if value is None or type(value) in (str, bool, int, float):
         return value
     raise TypeError(f"a value of type `{type(value).__name__}`")

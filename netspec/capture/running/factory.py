@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.lazy import LazyModuleMixin
 
+from netspec.capture.running.named import named_modules
 from netspec.capture.running.prepared import check_followed
 from netspec.capture.running.sources import ModuleSource, check_there, imported
-from netspec.capture.running.trace import named_modules
 from netspec.capture.running.users import passing, users_own
 from netspec.diagnostics import UsageError, did_you_mean
 

@@ -11,7 +11,7 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from netspec.capture.graph import NotCaptured
 from netspec.capture.running.copying import copied
-from netspec.capture.running.trace import named_modules
+from netspec.capture.running.named import named_modules
 from netspec.capture.running.users import passing, users_own
 from netspec.capture.shaping.ties import check_memory
 

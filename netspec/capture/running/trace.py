@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, cast
 
@@ -31,6 +31,7 @@ from netspec.capture.running.complexes import ComplexNumbers
 from netspec.capture.running.composites import composite_of
 from netspec.capture.running.given import TAKES_TENSORS
 from netspec.capture.running.modes import as_it_was, modes_of, set_mode
+from netspec.capture.running.named import named_modules
 from netspec.capture.running.own import attends, joined
 from netspec.capture.running.silent import INDEXED, OF_THE_SHAPE, is_of_the_first, says_no_values
 from netspec.capture.running.users import is_users, passing, users_own
@@ -361,11 +362,6 @@ def _names_in(result: Any) -> tuple[tuple[str, int | None], ...]:
 def dtype_of(tensor: Tensor) -> str:
     """The dtype as a spec says it."""
     return "float32" if tensor.is_floating_point() else _DTYPES.get(tensor.dtype, str(tensor.dtype))
-
-
-def named_modules(module: nn.Module) -> dict[str, nn.Module]:
-    """The modules in a module, by path."""
-    return dict(cast("Iterable[tuple[str, nn.Module]]", module.named_modules()))
 
 
 def _tensors_in(tree: Any) -> list[Tensor]:

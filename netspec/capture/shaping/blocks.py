@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, count, islice
 from typing import Any, Final, cast
 
 from netspec.capture.graph import Traced
@@ -46,21 +47,24 @@ class BlockFound:
     @property
     def given(self) -> list[str]:
         """The names of its values and parameters."""
-        return [*(f"v{i}" if i else "v" for i in range(len(self.values))), *self.parameters]
+        letters = (name for name in chain(("v",), map("v{}".format, count(1))) if name not in self.parameters)
+        return [*islice(letters, len(self.values)), *self.parameters]
 
 
-def with_blocks(*members: list[PlacedItem]) -> list[BlockFound]:
+def with_blocks(*members: list[PlacedItem], inputs: Iterable[str] = ()) -> list[BlockFound]:
     """Find the parts that occur several times, and turn each into a call of a block. The innermost are found first, so
     that blocks are made of blocks.
 
     Args:
         members: the items of a network, or of several of one family, which have the same blocks.
+        inputs: the names of its inputs, which no block has.
     """
     homes = {item: number for number, items in enumerate(members) for item in all_of(items)}
-    free = FreeNames(())
+    free = FreeNames(inputs)
     found: list[BlockFound] = []
     groups = list(parts_by_class([item for items in members for item in items]))
-    taken = {_snake(name) for name, _ in groups}
+    counts = Counter(_snake(name) for name, parts in groups for _ in parts)
+    taken = {*counts, *(f"{name}_{n}" for name, count in counts.items() for n in range(2, count // 2 + 1))}
     for name, parts in groups:
         blocks: list[BlockFound] = []
         for part in sorted(parts, key=lambda part: -_size(part)):  # with all that may be in it first
@@ -290,7 +294,7 @@ def _parametrised(block: BlockFound, taken: Collection[str]) -> None:
 
     Args:
         block: what was found.
-        taken: the names of blocks, which no parameter has.
+        taken: the names that blocks may have, which no parameter has.
     """
     places = {where: values for where, values in block.numbers.items() if _varies(values)}
     columns = Columns(
@@ -304,7 +308,7 @@ def _parametrised(block: BlockFound, taken: Collection[str]) -> None:
         {where: _meaning(where) for where in places},
     )
     channels = {item: [_channels(item, env) for env in block.environments] for item in block.there}
-    solved = formulas(columns, block.there, channels)
+    solved = formulas(columns, block.there, channels, taken)
     for where, text in solved.texts.items():
         put(where, ExpressionText(text))
     called = {columns.names[where]: text for where, text in solved.texts.items() if text in solved.parameters}

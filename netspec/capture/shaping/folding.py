@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from netspec.capture.shaping.slots import INDEX, NAME, matches, name_at
@@ -24,14 +24,18 @@ class Folding:
 
     Args:
         parameters: of each block, the names of what it is given.
+        names: those of variables and values of the file, which no loop has, and no table, as those of blocks.
     """
 
-    def __init__(self, parameters: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, parameters: Mapping[str, Sequence[str]], names: Iterable[str] = ()) -> None:
         self.parameters = parameters
         self.tables: dict[str, list[str]] = {}
         """Variables that hold the rows of long loops, each a list of lines."""
+        self.looped: set[str] = set()
+        """Names of loops."""
         self.taken: frozenset[str] = frozenset()
-        """Names that no loop of the list may have: those of the parameters of the block in which it stands."""
+        """Names that no loop of the list may have: of the parameters and values of the block in which it stands."""
+        self._names = frozenset((*names, *parameters))
 
     def folded(self, entries: Sequence[Entry], _attributes: Sequence[str], /) -> list[Entry]:
         """The entries of a list, shorter where some repeat."""
@@ -62,7 +66,8 @@ class Folding:
         rounds = ["\n".join("\n".join(entry) for entry in entries[i * period : (i + 1) * period]) for i in range(count)]
         tokens = [_tokens(text) for text in rounds]
         columns = list(zip(*tokens, strict=True))
-        inner = self.taken.union(name for names in _LOOP.findall(rounds[0]) for name in names.split(", "))
+        inner = {name for names in _LOOP.findall(rounds[0]) for name in names.split(", ")}
+        inner |= self.taken.union(self._names, self.tables)
         free = FreeNames(inner)
         chosen: list[str] = []
         rows: dict[tuple[str, ...], str] = {}
@@ -83,6 +88,7 @@ class Folding:
             chosen.append(text if text is not None else _shifted(column, counters))
         if not rows:
             return None
+        self.looped.update(rows.values())
         named = [match.span(2) for match in NAME.finditer(first)]
         body, last = "", 0
         for text, (start, end) in zip(chosen, spans, strict=True):
@@ -108,7 +114,8 @@ class Folding:
         if len(rows) == 1:
             text = _range(values) or text
         if len(text) > _LONGEST:
-            table = f"rows_{len(self.tables) + 1}" if self.tables else "rows"
+            given = (name for names in self.parameters.values() for name in names)
+            table = FreeNames({*self._names, *self.looped, *self.taken, *self.tables, *given})("rows")
             self.tables[table] = [f"- {value}" for value in values]
             text = table
         if len(rows) == 2 and counted:

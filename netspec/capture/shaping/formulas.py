@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from netspec.capture.shaping.meanings import WIDTH, kinds, may_mean, may_say
 from netspec.emit.naming import FreeNames
+
+_WIDE: Final = 8
+"""From where on numbers are hardly multiples of others by chance."""
 
 W = TypeVar("W")
 I = TypeVar("I")  # noqa: E741  # items
@@ -43,16 +46,20 @@ class Solved(Generic[W, I]):
 
 
 def formulas(
-    columns: Columns[W], flags: Mapping[I, list[bool]], channels: Mapping[I, list[tuple[int, int] | None]]
+    columns: Columns[W],
+    flags: Mapping[I, list[bool]],
+    channels: Mapping[I, list[tuple[int, int] | None]],
+    taken: Iterable[str] = (),
 ) -> Solved[W, I]:
-    """Parameters for columns and flags: a column that equals another, or follows from it, is none."""
+    """Parameters for columns and flags: a column that equals another, or follows from it, is none; none has a name that
+    is taken."""
     solved: Solved[W, I] = Solved()
-    told = {where: name for where in columns.values if (name := _equal_argument(where, columns)) is not None}
-    free = FreeNames(told.values())
+    told = _told(columns)
+    free = FreeNames({*taken, *(name for name, _ in told.values())})
     for where, values in columns.values.items():
         text = _follows(values, solved.parameters, columns.channels[where], columns.missing)
-        if text is None and (found := _argument(where, told.get(where), columns)) is not None:
-            name, text = found
+        if text is None and where in told:
+            name, text = told[where]
             if name not in solved.parameters:
                 free.take(name)
                 solved.parameters[name] = list(columns.arguments[name])
@@ -87,48 +94,56 @@ def formulas(
             text = free(next(told, base))
             solved.parameters[text] = list(there)
         solved.conditions[item] = text
-    if all(columns.arguments.get(name) == column for name, column in solved.parameters.items()):
+    if solved.parameters.keys() <= columns.arguments.keys():
         solved.parameters = {name: solved.parameters[name] for name in columns.arguments if name in solved.parameters}
     return solved
 
 
-def _equal_argument(where: W, columns: Columns[W]) -> str | None:
-    """The argument of the source that has the values of a place; none where that is called as here anyway."""
-    meaning = columns.meanings[where]
-    for name, column in columns.arguments.items():
-        if may_mean(name, meaning) and _equals(columns.values[where], column, columns.missing):
-            return None if name in (meaning, columns.names[where]) else name
-    return None
+def _told(columns: Columns[W]) -> dict[W, tuple[str, str]]:
+    """For places, the argument of the source that has its values, or of which they are multiples; and what gives them.
 
-
-def _argument(where: W, equal: str | None, columns: Columns[W]) -> tuple[str, str] | None:
-    """The argument of the source that has the values of a place, or of which they are multiples; and what gives them.
-
-    Args:
-        where: the place.
-        equal: the argument that has its values, if one has.
-        columns: with all that the source has names for.
+    What the source calls as the layer does is called as here, where that is short: `out`, not `out_features`.
     """
-    if equal is not None:
-        return equal, equal
-    if WIDTH in kinds(columns.meanings[where]):
-        for name, column in columns.arguments.items():
-            values, missing = columns.values[where], columns.missing
-            text = _part_or_multiple(name, column, values, missing) if WIDTH in kinds(name) else None
-            if text is not None:
-                return name, text
-    return None
+    equal = {where: name for where in columns.values if (name := _equal_argument(where, columns)) is not None}
+    found: dict[W, tuple[str, str]] = {}
+    for where, values in columns.values.items():
+        meaning, plain = columns.meanings[where], columns.names[where]
+        if where in equal:
+            if equal[where] == plain or equal[where] != meaning:
+                found[where] = (equal[where], equal[where])
+        elif WIDTH in kinds(meaning):
+            widths = [name for name in columns.arguments if WIDTH in kinds(name)]
+            sure = [name for name in widths if name in equal.values() or min(columns.arguments[name]) >= _WIDE]
+            texts = ((name, _part_or_multiple(name, columns.arguments[name], values, columns.missing)) for name in sure)
+            first = next(((name, text) for name, text in texts if text is not None), None)
+            found.update({} if first is None else {where: first})
+    return found
+
+
+def _equal_argument(where: W, columns: Columns[W]) -> str | None:
+    """The argument of the source that has the values of a place: one that is called as here, if one is."""
+    values, meaning = columns.values[where], columns.meanings[where]
+    names = [
+        name for name, column in columns.arguments.items()
+        if may_mean(name, meaning) and _equals(values, column, columns.missing)
+    ]  # fmt: skip
+    return next((name for name in names if name in (meaning, columns.names[where])), next(iter(names), None))
 
 
 def _none_is_zero(item: Any, there: Sequence[bool], solved: Solved[W, Any], columns: Columns[W]) -> str | None:
-    """A parameter that says of a layer how much, and 0 where it is not there: the share of a dropout."""
-    mine = [text for where, text in solved.texts.items() if columns.owners[where] is item]
-    if len(mine) != 1 or mine[0] not in solved.parameters or list(solved.texts.values()).count(mine[0]) != 1:
+    """A parameter that says of a layer how much, and 0 where it is not there: the share of a dropout. It has no value
+    where it is not there then, whatever the source has."""
+    mine = [where for where in solved.texts if columns.owners[where] is item]
+    name = solved.texts[mine[0]] if len(mine) == 1 else ""
+    if name not in solved.parameters or sum(name in text.split() for text in solved.texts.values()) != 1:
         return None
-    column = solved.parameters[mine[0]]
+    column = columns.values[mine[0]]
     known = [value for value in column if value is not columns.missing]
     fits = [value is not columns.missing for value in column] == list(there)
-    return mine[0] if fits and all(type(value) in (int, float) and value > 0 for value in known) else None
+    if not fits or not all(type(value) in (int, float) and value > 0 for value in known):
+        return None
+    solved.parameters[name] = list(column)
+    return name
 
 
 def _follows(

@@ -10,7 +10,7 @@ from netspec.language.reserved import RESERVED, reserved
 
 _KINDS: Final = (
     ("head",),
-    ("depth", "layer", "block", "repeat"),
+    ("depth", "layer", "block", "repeat", "stage"),
     ("drop",),
     ("width", "dim", "embd", "channel", "hidden", "class", "feature", "plane", "filter"),
     ("kernel",),
@@ -18,19 +18,21 @@ _KINDS: Final = (
     ("dilat",),
     ("pad",),
     ("group",),
+    ("index", "idx"),
 )
 """Parts of names that are of one meaning each, in lists."""
 
-
-_CONFUSING: Final = RESERVED.union(KEYS) - {"dim"}
-"""What is a word of the language in other places, but for the one that half of all sources call a width."""
+WORDS: Final = RESERVED - {"dim"}
+"""Words of the language that name no number, but for the one that half of all sources call a width."""
+_LONGEST: Final = 40
+"""Characters of a name: longer ones break lines, and formulas are no longer read."""
 
 
 def is_usable(name: str, taken: Collection[str]) -> bool:
     """Whether an argument names a number of a file: one letter says nothing, and a key of the file would be taken for
     that."""
-    known = reserved(name) is not None or name in _CONFUSING or name in taken
-    return len(name) > 1 and name.isidentifier() and not known
+    known = reserved(name) is not None or name in WORDS or name in KEYS or name in taken
+    return 1 < len(name) <= _LONGEST and name.isidentifier() and not known
 
 
 WIDTH: Final = 3
@@ -50,6 +52,11 @@ def may_mean(argument: str, name: str) -> bool:
     """
     theirs = kinds(argument)
     return bool(theirs & kinds(name)) or not theirs
+
+
+def is_one_thing(name: str, other: str) -> bool:
+    """Whether two names are one, or both of widths."""
+    return name == other or WIDTH in kinds(name) & kinds(other)
 
 
 _SMALL_WORDS: Final = frozenset(("use", "with", "has", "is", "add", "do"))

@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from netspec.language.reserved import RESERVED, reserved
+from netspec.capture.shaping.meanings import WORDS
+from netspec.language.reserved import reserved
 
 NUMBER: Final = re.compile(r"(?<![\w.\"-])(-?\d+(?:\.\d+)?(?:e-?\d+)?|true|false)(?![\w.])")
 NAME: Final = re.compile(r"(?<=name: )([A-Za-z_]\w*?)(\d+)(?=$|[,}])", re.MULTILINE)
@@ -52,4 +53,4 @@ def name_at(text: str, at: int, parameters: Mapping[str, Sequence[str]]) -> str:
         if name[:1].isupper():
             name = "n"
     name = _SHORT.get(name, name)
-    return name if reserved(name) is None and name not in RESERVED else f"{name}_"
+    return name if reserved(name) is None and name not in WORDS else f"{name}_"

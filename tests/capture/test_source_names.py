@@ -373,3 +373,19 @@ def test_widths_of_a_family_are_one_variable_whatever_blocks_call_them() -> None
     assert "wide(dim):" in text and "dim_" not in text
     (line,) = (line for line in text.splitlines() if line.startswith("  small:"))
     assert re.sub(r"\w+(?=:)", "n", line).count("n: 5") == 1  # the width of the blocks, and of the head
+
+
+class Mapped(nn.Module):
+    """A layer that gives as many channels as it takes, by chance."""
+
+    def __init__(self, in_dim: int, hidden_dim: int, out_dim: int) -> None:
+        super().__init__()
+        self.one, self.two = nn.Linear(in_dim, hidden_dim), nn.Linear(hidden_dim, out_dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.two(torch.relu(self.one(x)))
+
+
+def test_of_equal_arguments_that_of_the_likest_name_is_taken() -> None:
+    found = imported(seen(lambda: nn.Sequential(Mapped(4, 9, 4), nn.Linear(4, 6), Mapped(6, 5, 6))), (4,))
+    assert "mapped(hidden_dim, out_dim):" in found.text

@@ -11,7 +11,7 @@ from netspec.capture.running.making import made_with
 from netspec.capture.running.users import passing
 
 _MOST: Final = 512
-"""Values of a list."""
+"""Values of a list, or of a config."""
 _DEEPEST: Final = 4
 """Lists in lists."""
 
@@ -45,10 +45,10 @@ def _spread(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 @passing
 def _held(value: Any) -> list[tuple[Any, Any]]:
-    """What is in a config or a dictionary; nothing where that is not open."""
+    """What is in a config or a dictionary; nothing where that is not open, or is a vocabulary."""
     try:
         inner: Any = cast("Any", value if isinstance(value, Mapping) else getattr(value, "__dict__", {}))
-        return list(inner.items())
+        return list(inner.items()) if len(inner) <= _MOST else []
     except Exception:  # whatever a config of a user's raises, which nobody has asked for
         return []
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
-from netspec.capture.shaping.meanings import WIDTH, kinds, may_mean, may_say
+from netspec.capture.shaping.meanings import WIDTH, kinds, likeness, may_mean, may_say
 from netspec.emit.naming import FreeNames
 
 _WIDE: Final = 8
@@ -121,13 +121,13 @@ def _told(columns: Columns[W]) -> dict[W, tuple[str, str]]:
 
 
 def _equal_argument(where: W, columns: Columns[W]) -> str | None:
-    """The argument of the source that has the values of a place: one that is called as here, if one is."""
+    """The argument of the source that has the values of a place: of several that which is called most as it is here."""
     values, meaning = columns.values[where], columns.meanings[where]
     names = [
         name for name, column in columns.arguments.items()
         if may_mean(name, meaning) and _equals(values, column, columns.missing)
     ]  # fmt: skip
-    return next((name for name in names if name in (meaning, columns.names[where])), next(iter(names), None))
+    return max(names, key=lambda name: (name in (meaning, columns.names[where]), likeness(name, meaning)), default=None)
 
 
 def _none_is_zero(item: Any, there: Sequence[bool], solved: Solved[W, Any], columns: Columns[W]) -> str | None:

@@ -54,6 +54,19 @@ def may_mean(argument: str, name: str) -> bool:
     return bool(theirs & kinds(name)) or not theirs
 
 
+_TAKEN: Final = frozenset(("in", "inp", "input", "inputs", "cin", "inplanes", "inch", "indim"))
+
+
+def likeness(argument: str, name: str) -> int:
+    """How many words an argument and a name here share, less 1 where it is what a layer takes, which no spec says.
+
+    >>> likeness("out_dim", "out_features"), likeness("dim", "out_features"), likeness("in_dim", "out_features")
+    (1, 0, -1)
+    """
+    words = {*argument.lower().split("_")}
+    return len(words.intersection(name.lower().split("_"))) - bool(words & _TAKEN)
+
+
 def is_one_thing(name: str, other: str) -> bool:
     """Whether two names are one, or both of widths."""
     return name == other or WIDTH in kinds(name) & kinds(other)

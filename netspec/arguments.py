@@ -104,7 +104,10 @@ _MANY: Final = several(
     COUNT, f"{COUNT.wish}, or a list of them", f"{COUNT.phrase} or a list of them", most=64, single=COUNT
 )
 Counts = Annotated[int | tuple[int, ...], _MANY]
-"""One size, or one per axis where the number of axes follows from the input."""
+"""One size, or several."""
+
+CountsOfAxes = Annotated[int | tuple[int, ...], _MANY.for_each()]
+"""One size for all axes, or one per axis, where the number of axes follows from the input."""
 
 Integers = Annotated[
     int | tuple[int, ...],

@@ -40,7 +40,20 @@ class FieldKind:
         lengths: how many items a list may have, least and most (None: any number), if it takes lists.
     """
 
-    __slots__ = ("_good", "_inside", "_make", "lengths", "null", "phrase", "schema", "text", "unlike", "wish", "words")
+    __slots__ = (
+        "_good",
+        "_inside",
+        "_make",
+        "is_for_each",
+        "lengths",
+        "null",
+        "phrase",
+        "schema",
+        "text",
+        "unlike",
+        "wish",
+        "words",
+    )
 
     def __init__(
         self,
@@ -65,6 +78,8 @@ class FieldKind:
         self.lengths = lengths
         self.null = False
         """Whether it takes null besides."""
+        self.is_for_each = False
+        """Whether one value says the same as a list that has it for each axis."""
         self._good = good
         self._make = make
         self._inside = inside
@@ -96,6 +111,21 @@ class FieldKind:
         kind.null = True
         kind.schema = {"anyOf": [self.schema, {"type": "null"}]}
         return kind
+
+    def for_each(self) -> FieldKind:
+        """The same, of which a list says one value for each axis or side, and one value alone is that of all."""
+        kind = copy(self)
+        kind.is_for_each = True
+        return kind
+
+    def plainly(self, value: object) -> object:
+        """A value as it is said most plainly: `[3, 3]` as 3 where one value is that of all axes."""
+        if not self.is_for_each or not isinstance(value, tuple):
+            return value
+        first, *others = cast("tuple[object, ...]", value)
+        return (
+            first if all(type(other) is type(first) and other == first for other in others) else cast("object", value)
+        )
 
     def inside(self, part: str | int) -> FieldKind | None:
         """The kind of what stands at a key or an index inside a value; None where the whole is checked as one."""
@@ -173,7 +203,8 @@ def per_axis(item: FieldKind, axes: int, *, words: Sequence[str] = (), keeps: bo
     wish = f"{item.wish}, or a list of {f'{axes} of them (one per axis)' if axes > 1 else 'one'}"
     phrase = f"{item.phrase} or a list of {axes}{', where null keeps an axis' if keeps else ''}"
     wish, phrase = (" or ".join([text, *words]) for text in (f"{wish}," if words else wish, phrase))
-    return several(item.or_null() if keeps else item, wish, phrase, least=axes, most=axes, single=item, words=words)
+    items = item.or_null() if keeps else item
+    return several(items, wish, phrase, least=axes, most=axes, single=item, words=words).for_each()
 
 
 def choice(*options: str | int) -> FieldKind:

@@ -66,6 +66,36 @@ def test_an_inserted_layer_is_one_addition_and_its_followers_are_the_same() -> N
     assert reverse.kind == "removed"
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Conv2d: {out_channels: 4, kernel_size: 3}", "Conv2d: {out_channels: 4, kernel_size: [3, 3], stride: [1, 1]}"),
+        ("MaxPool2d: 2", "MaxPool2d: {kernel_size: [2, 2], stride: 2}"),
+        ("AdaptiveAvgPool2d: 1", "AdaptiveAvgPool2d: {output_size: [1, 1]}"),
+        ("Upsample: {size: 16, mode: bilinear}", "Upsample: {size: [16, 16], mode: bilinear}"),
+        ("Upsample: {scale_factor: 2}", "Upsample: {scale_factor: [2, 2]}"),
+        ("ZeroPad2d: 1", "ZeroPad2d: {padding: [1, 1, 1, 1]}"),
+    ],
+)
+def test_one_number_for_all_axes_is_as_one_for_each(one: str, other: str) -> None:
+    a, b = (netspec.loads(f"input: [3, 8, 8]\nlayers:\n  - {item}\n") for item in (one, other))
+    assert compare(a, b).changes == ()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "argument"),
+    [
+        ("LayerNorm: {normalized_shape: 8}", "LayerNorm: {normalized_shape: [8, 8]}", "normalized_shape"),
+        ("MaxPool2d: 2", "MaxPool2d: {kernel_size: 2, stride: 1}", "stride"),
+        ("Conv2d: {out_channels: 4, kernel_size: 3}", "Conv2d: {out_channels: 4, kernel_size: [3, 1]}", "kernel_size"),
+    ],
+)
+def test_what_is_no_value_for_each_axis_or_another_stays_a_change(one: str, other: str, argument: str) -> None:
+    a, b = (netspec.loads(f"input: [3, 8, 8]\nlayers:\n  - {item}\n") for item in (one, other))
+    (change,) = compare(a, b).changes
+    assert [name for name, _, _ in change.arguments] == [argument]
+
+
 def test_freezing_is_a_change() -> None:
     frozen = CHAIN.replace(
         "  - Flatten", "  - Conv2d: {{out_channels: 4, kernel_size: 1}}\n    freeze: true\n  - Flatten"

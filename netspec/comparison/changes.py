@@ -6,8 +6,9 @@ import difflib
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
+from netspec.kinds import kinds_of
 from netspec.net import Leaf
 
 _MOST_PAIRS: Final = 2_000_000
@@ -52,24 +53,35 @@ def aligned(a: Sequence[Hashable], b: Sequence[Hashable]) -> Sequence[tuple[str,
 
 
 def key(leaf: Leaf) -> Hashable:
-    """A key that is equal for layers with equal type and arguments. Inferred sizes are ignored, since they follow from
-    the layer before."""
-    inferred = leaf.layer.inferred(leaf.input)
-    arguments = repr([(name, value) for name, value in leaf.args.items() if name not in inferred])
-    return leaf.type, arguments, leaf.frozen, leaf.borrows, leaf.parametrization
+    """A key that is equal for layers with equal type and arguments."""
+    return leaf.type, repr(_meant(leaf)), leaf.frozen, leaf.borrows, leaf.parametrization
+
+
+def _meant(leaf: Leaf) -> dict[str, object]:
+    """The arguments so that they are equal where they mean the same: a kernel of `[3, 3]` is one of 3, and the stride
+    of a pool that has none is its kernel. Inferred sizes are those of the layer before; how many there are is said."""
+    kinds, inferred = kinds_of(type(leaf.layer)), leaf.layer.inferred(leaf.input)
+    found: dict[str, object] = {}
+    for name, value in leaf.args.items():
+        if name in inferred:
+            found[name] = len(cast("tuple[Any, ...]", value)) if isinstance(value, tuple) else 1
+        else:
+            found[name] = kinds[name].plainly(value) if name in kinds else value
+    if found.get("stride", 1) is None and "kernel_size" in found:
+        found["stride"] = found["kernel_size"]
+    return found
 
 
 def arguments_of(old: Leaf, new: Leaf) -> Iterator[tuple[str, Any, Any]]:
     """The arguments in which two layers of one type differ: name, value of the one, value of the other."""
-    inferred = old.layer.inferred(old.input)
-    before, after = old.args, new.args
+    before, after = _meant(old), _meant(new)
     for name in before:
-        if name not in inferred and before[name] != after[name]:
-            yield name, before[name], after[name]
+        if before[name] != after[name]:
+            yield name, old.args[name], new.args[name]
     if old.frozen != new.frozen:
         yield "freeze", old.frozen, new.frozen
     if old.parametrization != new.parametrization:
-        before, after = (leaf.parametrization and leaf.parametrization.written() for leaf in (old, new))
-        yield "parametrize", before, after
+        given = [leaf.parametrization and leaf.parametrization.written() for leaf in (old, new)]
+        yield "parametrize", given[0], given[1]
     if old.borrows != new.borrows:
         yield "shared with an earlier layer", old.borrows, new.borrows

@@ -37,7 +37,7 @@ def _sides(item: FieldKind, axes: int) -> FieldKind:
     """One integer for every side, or a list with one per side, the last axis first."""
     n = 2 * axes
     wish = f"{item.wish}, or a list of {n} of them ({_SIDES[axes]})"
-    return several(item, wish, f"{item.phrase} or a list of {n}", least=n, most=n, single=item)
+    return several(item, wish, f"{item.phrase} or a list of {n}", least=n, most=n, single=item).for_each()
 
 
 Sides1 = Annotated[int | tuple[int, ...], _sides(NATURAL, 1)]
@@ -55,5 +55,5 @@ _FACTORS: Final = several(
 )  # fmt: skip
 Fractions2 = Annotated[float | tuple[float, ...], per_axis(_FRACTION, 2)]
 Fractions3 = Annotated[float | tuple[float, ...], per_axis(_FRACTION, 3)]
-Factors = Annotated[float | tuple[float, ...], _FACTORS]
+Factors = Annotated[float | tuple[float, ...], _FACTORS.for_each()]
 Factors2 = Annotated[float | tuple[float, ...], per_axis(_FACTOR, 2)]

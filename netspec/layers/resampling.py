@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import model_validator
 
-from netspec.arguments import Counts, Counts2, invalid
+from netspec.arguments import Counts2, CountsOfAxes, invalid
 from netspec.dims import UNKNOWN, Shape, Size, need
 from netspec.layers.base import Example, Layer, Saved, TensorType, counted
 from netspec.layers.fields import Factors, Factors2
@@ -49,7 +49,7 @@ class Resampling(Layer):
 
     family = "shape"
 
-    size: Counts | None = None
+    size: CountsOfAxes | None = None
     scale_factor: Factors | None = None
 
     @model_validator(mode="after")

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from typing import Any
 
 import torch
 
 from netspec.emit.yaml import written_arguments
+from netspec.kinds import kinds_of
 from netspec.layers.base import Layer
 from netspec.net import As, Combinator, Computed, Leaf, Net, Node, Read, Scope, Sequential, Term, Use
 from netspec.views.describe import term_text
@@ -135,17 +136,12 @@ def arguments(leaf: Leaf) -> dict[str, Any]:
     return found
 
 
-_SPATIAL = frozenset(("kernel_size", "stride", "padding", "output_padding", "dilation"))
-"""Arguments of which one number stands for each axis."""
-
-
 def _arguments(layer: Layer) -> Iterator[tuple[str, Any]]:
     fields: Any = type(layer).model_fields
     for name, value in written_arguments(layer).items():
-        if name in _SPATIAL and isinstance(value, tuple) and len(set(cast("tuple[Any, ...]", value))) == 1:
-            value = cast("Any", value[0])  # the same along each axis, as one number says
-            if value == fields[name].default:
-                continue
+        value: Any = kinds_of(type(layer))[name].plainly(value)
+        if value == fields[name].default and type(value) is type(fields[name].default):
+            continue
         if name == "stride" and fields[name].default is None and value == getattr(layer, "kernel_size", None):
             continue
         if name == "value" and isinstance(value, tuple):  # a module has floats of 32 bits

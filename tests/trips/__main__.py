@@ -5,6 +5,7 @@
     python -m tests.trips --limit 3        # those of at most 3 million
     python -m tests.trips --fast           # one run in eval mode, without a proof, where there are no `aux` heads
     python -m tests.trips --emitted        # by way of the Python file that netspec writes, in the place of `build`
+    python -m tests.trips language/qwen2 --set length=64   # with shorter texts, or fewer layers
     python -m tests.trips --specs DIR      # and keep what is written
 
 For each spec a line: `same expand` where `netspec expand` says the same of both (names of values, initialisers and the
@@ -23,6 +24,7 @@ from collections import Counter
 from pathlib import Path
 
 import torch
+import yaml
 
 from netspec.cli.shipped import shipped, specs
 from tests.trips.trip import Trip, has_heads, is_small, loaded, trip
@@ -35,12 +37,16 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--limit", type=float, default=50)
     parser.add_argument("--fast", action="store_true")
     parser.add_argument("--emitted", action="store_true")
+    parser.add_argument("--set", action="append", default=[])
     parser.add_argument("--specs", type=Path)
     given = parser.parse_args(arguments)
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     files = {name: shipped(name) for name in given.names} or specs()
-    nets = sorted(((name, loaded(file)) for name, file in files.items()), key=lambda pair: _size(pair[1].params))
+    settings = {key: yaml.safe_load(value) for key, _, value in (each.partition("=") for each in given.set)}
+    nets = sorted(
+        ((name, loaded(file, settings)) for name, file in files.items()), key=lambda pair: _size(pair[1].params)
+    )
     counts: Counter[str] = Counter()
     folder = Path(tempfile.mkdtemp()) if given.emitted else None
     for name, net in nets:

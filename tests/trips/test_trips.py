@@ -384,3 +384,39 @@ def _trip(text: str) -> Trip:
     found = trip(netspec.loads(text))
     assert (found.kind, found.told) == ("same expand", "")
     return found
+
+
+MIXTURES = (
+    "input: [5, 8]\nlayers:\n  - mixture: {for: i in range(3), do: [Linear: 12, ReLU, Dropout: 0.1, Linear: 8]}\n"
+    "    router: [Linear: 4, Tanh, Linear: 3]\n    top: 1\n    normalize: false\n  - Linear: 3\n",
+    "input: [8]\nlayers:\n  - residual:\n      - mixture: {repeat: 4, do: [Linear: 8]}\n        router: [Linear: 4]\n"
+    "        top: 2\n",
+    "input: {x: [5, 8], r: [5, 3]}\nlayers:\n  - use: x\n  - mixture: [[], [Linear: 8], [residual: [Linear: 8]]]\n"
+    "    router: r\n    top: 2\n",
+)
+
+
+@pytest.mark.parametrize("text", MIXTURES)
+def test_a_mixture_of_experts_comes_back(text: str, tmp_path: Path) -> None:
+    for folder in (None, tmp_path):
+        found = trip(netspec.loads(text), folder=folder)
+        assert (found.kind, found.told) == ("same expand", "")
+
+
+@pytest.mark.parametrize("biases", ["out_bias: false", "qkv_bias: false", "bias: false"])
+def test_which_biases_attention_has_is_said_once(biases: str) -> None:
+    text = f"input: [5, 8]\nlayers:\n  - SelfAttention: {{num_heads: 2, is_causal: true, {biases}}}\n  - Linear: 3\n"
+    found = trip(netspec.loads(text), is_verified=False)
+    assert (found.kind, found.told) == ("same expand", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("language/qwen2", {"length": 8, "depth": 2, "hidden": 32, "words": 50}),
+        ("language/mixtral", {"length": 8, "depth": 2, "hidden": 32, "words": 50, "width": 128}),
+    ],
+)
+def test_small_ones_of_large_specs_come_back(name: str, settings: dict[str, int]) -> None:
+    found = trip(loaded(shipped(name), settings), is_verified=False)
+    assert (found.kind, found.told) == ("same expand", "")

@@ -7,7 +7,7 @@ import difflib
 import re
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -39,15 +39,15 @@ class Trip(NamedTuple):
     """The spec that was written."""
 
 
-def loaded(file: Path) -> Net:
-    """The net of a spec: its first variant, where it has none without."""
+def loaded(file: Path, settings: Mapping[str, Any] | None = None) -> Net:
+    """The net of a spec: its first variant, where it has none without; with some variables set."""
     try:
-        return netspec.load(file)
+        return netspec.load(file, set=settings)
     except (netspec.SpecError, netspec.UsageError):
         named = variants(file)
         if not named:
             raise
-        return netspec.load(file, named[0])
+        return netspec.load(file, named[0], set=settings)
 
 
 def is_small(net: Net, limit: float) -> bool:

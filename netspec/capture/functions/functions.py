@@ -249,6 +249,13 @@ def _attended(lowering: Lowering, call: TracedCall) -> None:
     lowering.add(call, "attend", None, branches=branches, options=options, path=call.path)
 
 
+def _mixed(lowering: Lowering, call: TracedCall) -> None:
+    """A module of netspec's that is a mixture of experts."""
+    options: dict[str, Any] = {**call.kwargs, "router": lowering.taken(call.kwargs["router"])}
+    branches = tuple(lowering.taken(value) for value in call.args)
+    lowering.add(call, "mixture", None, branches=branches, options=options, path=call.path)
+
+
 def _draws(lowering: Lowering, call: TracedCall) -> None:
     raise NoForm(
         f"`{call.name}` draws random numbers, which a spec does in dropout, in `StochasticDepth`, which is a module "
@@ -288,6 +295,7 @@ HANDLERS: Final[dict[str, Handler]] = {
     **CHOICES,
     **COMPARISONS,
     "attended": _attended,
+    "mixed": _mixed,
     **dict.fromkeys(RANDOM, _draws),
     **dict.fromkeys(
         ("contiguous", "clone", "to", "type_as", "float", "int", "long", "identity", "alias", "cpu"), _same

@@ -213,7 +213,7 @@ def _grouped(module: Any) -> dict[str, Any]:
         "head_dim": None if module.head_dim * heads == width else module.head_dim,
         **{name: getattr(module, name) for name in ("is_causal", "window", "scale", "rotary")},
     }
-    return found | ({"bias": first} if first == last else {"qkv_bias": first, "out_bias": last})
+    return found | ({"bias": first} if first == last else {"out_bias" if first else "qkv_bias": False})
 
 
 def _layer_scale(module: Any) -> dict[str, Any]:

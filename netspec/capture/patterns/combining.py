@@ -17,10 +17,10 @@ from netspec.capture.graph import Traced
 from netspec.capture.items import BRANCH, PlacedItem, leaves_of, read_counts
 from netspec.capture.running.own import SIDES
 
-_JOINS: Final = frozenset(("add", "mul", "concat", "stack", "einsum", "attend"))
+_JOINS: Final = frozenset(("add", "mul", "concat", "stack", "einsum", "attend", "mixture"))
 _GROWING: Final = frozenset(("add", "mul", "einsum"))
 """Joins of two that are one of several where one is a branch of the next."""
-_BRANCH: Final = re.compile(r"branches\.\d+|body|shortcut|mask|bias")
+_BRANCH: Final = re.compile(r"branches\.\d+|body|shortcut|mask|bias|router")
 _SIDE: Final = re.compile(rf"(?:{_BRANCH.pattern})(?=\.)")
 _NUMBERED: Final = re.compile(r"branches\.(\d+)")
 
@@ -194,6 +194,8 @@ def _of_branches(parts: _Parts) -> PlacedItem | None:
         branches.append(_branch(region))
     for branch, chunk in zip(branches, chunks, strict=False):
         branch.takes = chunk
+    if "router" in sides:  # it runs first, and is first in the network
+        branches = [branches[-1], *branches[:-1]]
     made = _made(parts, parts.join.word, branches)
     if chunks:
         made.options = {**made.options, "split": len(chunks)}

@@ -11,17 +11,24 @@ from typing import Any, Final, cast
 from torch import nn
 
 from netspec.capture.graph import Place, Region, TracedCall
+from netspec.emit.python import without_values
 from netspec.layers.base import NAMESPACES
 from netspec.torch.attention import Attend
+from netspec.torch.modules import Mixture
 
-SIDES: Final = ("mask", "bias")
-"""What `attend` has beside its branches."""
+SIDES: Final = ("mask", "bias", "router")
+"""What `attend` and `mixture` have beside their branches."""
 
+_OF_SCORES: Final = ("mask", "bias")
 _OF_ATTENTION: Final = ("heads", "kv_heads", "is_causal", "scale", "window", "rotary", "dropout")
 
 
 def attended(*branches: Any, **options: Any) -> None:
     """What netspec's own attention does with what its branches give; never called, but in a trace."""
+
+
+def mixed(*branches: Any, **options: Any) -> None:
+    """What netspec's own mixture of experts does with what its branches give; never called, but in a trace."""
 
 
 @cache
@@ -34,7 +41,8 @@ def original(kind: type[nn.Module]) -> type[nn.Module]:
     if found is None:
         return kind
     try:
-        return found if inspect.getsource(found) == inspect.getsource(kind) else kind
+        whole = inspect.getsource(found)
+        return found if inspect.getsource(kind) in (whole, without_values(whole)) else kind
     except (OSError, TypeError):  # it was typed at a prompt
         return kind
 
@@ -50,15 +58,32 @@ def _is_own(kind: type[nn.Module]) -> bool:
     return kind.__module__.startswith("netspec.")
 
 
-def attends(module: nn.Module) -> bool:
-    """Whether a module is netspec's own attention."""
-    return issubclass(original(type(module)), Attend)
+def joins(module: nn.Module) -> bool:
+    """Whether a module is one of netspec's that joins what its branches give, and says by itself how."""
+    return issubclass(original(type(module)), (Attend, Mixture))
+
+
+def ran_all(module: Any, *given: Any) -> bool:
+    """Run the router and the experts of a mixture, each on all vectors, and not on the few that are sent to it; whether
+    a module is one."""
+    if not _mixes(module):
+        return False
+    for part in (module.router, *module.branches):
+        part(*given)
+    return True
+
+
+def _mixes(module: nn.Module) -> bool:
+    return issubclass(original(type(module)), Mixture)
 
 
 def joined(module: Any, region: Region, place: Place | None) -> TracedCall:
     """The call that stands for what a module does with the results of its branches."""
     results = [step.result for step in region.steps]
-    sides = [side for side in SIDES if getattr(module, side) is not None]
+    if _mixes(module):
+        options = {"router": results[0], "top": module.top} | ({} if module.normalize else {"normalize": False})
+        return TracedCall(mixed, None, region.path, tuple(results[1:]), options, place)
+    sides = [side for side in _OF_SCORES if getattr(module, side) is not None]
     count = len(results) - len(sides)
     told = {name: getattr(module, name) for name in _OF_ATTENTION}
     given = {name: value for name, value in told.items() if value not in (None, False, 0.0)}

@@ -32,7 +32,7 @@ from netspec.capture.running.composites import composite_of
 from netspec.capture.running.given import TAKES_TENSORS
 from netspec.capture.running.modes import as_it_was, modes_of, set_mode
 from netspec.capture.running.named import named_modules
-from netspec.capture.running.own import attends, joined
+from netspec.capture.running.own import joined, joins, ran_all
 from netspec.capture.running.silent import INDEXED, OF_THE_SHAPE, is_of_the_first, says_no_values
 from netspec.capture.running.users import is_users, passing, users_own
 from netspec.language.names import not_an_output
@@ -173,14 +173,22 @@ class _Recorder(TorchFunctionMode):
         region = Region(module, path, list(values_in(given)), place, self._region)
         self._region.steps.append(region)
         outer, self._region = (self._region, self._joins), region
-        self._joins = attends(module)
+        self._joins = joins(module)
         try:
-            result = call(module, *args, **kwargs)
-            if attends(module):
-                self._record(joined(module, region, place), result)
+            result = self._joined(call, region, args, kwargs) if self._joins else call(module, *args, **kwargs)
         finally:
             self._region, self._joins = outer
         region.result = self._told(result)
+        return result
+
+    def _joined(self, call: Callable[..., Any], region: Region, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What a module of netspec's gives that joins the results of its branches, as one call."""
+        self._inside = ran_all(region.module, *args)
+        try:
+            result = call(region.module, *args, **kwargs)
+        finally:
+            self._inside = False
+        self._record(joined(region.module, region, region.place), result)
         return result
 
     def _is_one(self, module: nn.Module) -> bool:

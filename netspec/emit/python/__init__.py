@@ -87,7 +87,7 @@ def to_python(net: Net) -> str:
         body += statement("return ", root, 1)
 
     definitions = [
-        *(copies.texts.values() if classes.texts else map(_without_values, copies.texts.values())),
+        *(copies.texts.values() if classes.texts else map(without_values, copies.texts.values())),
         *classes.documented().values(),
         *("\n".join(lines) for lines in functions.texts),
         *([_TIE] if ties else []),
@@ -122,7 +122,7 @@ def _names_of_others(net: Net) -> frozenset[str]:
     return _RESERVED | helper_names() | own | {call.target for call in calls if call.module.startswith("torchvision.")}
 
 
-def _without_values(text: str) -> str:
+def without_values(text: str) -> str:
     """A helper for a file in which no value has a name: its branches read none from outside."""
     return text.replace(", *values: Tensor)", ")").replace(", *values)", ")")
 

@@ -34,7 +34,7 @@ from netspec.capture.families.values import (
     value_text,
     whole,
 )
-from netspec.capture.shaping.meanings import is_one_thing
+from netspec.capture.shaping.meanings import WIDTH, is_one_thing, kinds
 from netspec.emit.naming import FreeNames
 
 _LONGEST: Final = 100
@@ -172,7 +172,9 @@ class LoopScope:
         return own
 
     def _free(self, name: str) -> str:
-        """A name that no loop around this one or in it has."""
+        """A name that no loop around this one or in it has; of what a variable is called, a plain one."""
+        if name in self.members.differing and WIDTH in kinds(name):
+            name = "out"
         letters = ("i", "j", "k") if name == "i" else ()
         taken = self.names.union(self.members.taken, self.members.differing)
         own = FreeNames(taken)(next((x for x in letters if x not in self.names), name))

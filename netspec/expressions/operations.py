@@ -294,8 +294,8 @@ def _decide(condition: bool | Condition, size: object) -> bool:
     return condition.decided
 
 
-def equal(a: Any, b: Any, meter: Meter, depth: int = 0) -> Any:
-    """`a == b`: True, False or UNKNOWN. Lists are compared item by item."""
+def equal(a: Any, b: Any, meter: Meter, depth: int = 0, symbol: str = "==") -> Any:
+    """`a == b`: True, False or UNKNOWN. Lists are compared item by item; `symbol` is the operator for messages."""
     if a is UNKNOWN or b is UNKNOWN:
         return UNKNOWN
     if is_list(a) and is_list(b):
@@ -304,21 +304,20 @@ def equal(a: Any, b: Any, meter: Meter, depth: int = 0) -> Any:
         if len(a) != len(b):
             return False
         meter.step(len(a))
-        results = [equal(x, y, meter, depth + 1) for x, y in zip(a, b, strict=True)]
+        results = [equal(x, y, meter, depth + 1, symbol) for x, y in zip(a, b, strict=True)]
         return False if False in results else UNKNOWN if UNKNOWN in results else True
+    undecided_by_tensors(symbol, a, b)
     if isinstance(a, Dim) or isinstance(b, Dim):
         if not isinstance(a, (int, Dim)) or not isinstance(b, (int, Dim)):
             return False
         meter.step(SYMBOLIC)
         return _decide(same(a, b), a if isinstance(a, Dim) else b)
-    undecided_by_tensors("==", a, b)
     return bool(a == b)
 
 
 def unequal(a: Any, b: Any, meter: Meter) -> Any:
     """`a != b`: True, False or UNKNOWN."""
-    undecided_by_tensors("!=", a, b)
-    result = equal(a, b, meter)
+    result = equal(a, b, meter, symbol="!=")
     return result if result is UNKNOWN else not result
 
 

@@ -16,10 +16,10 @@ from netspec.layers.base import NAMESPACES
 from netspec.torch.attention import Attend
 from netspec.torch.modules import Mixture
 
-SIDES: Final = ("mask", "bias", "router")
+_OF_SCORES: Final = ("mask", "bias")
+SIDES: Final = (*_OF_SCORES, "router")
 """What `attend` and `mixture` have beside their branches."""
 
-_OF_SCORES: Final = ("mask", "bias")
 _OF_ATTENTION: Final = ("heads", "kv_heads", "is_causal", "scale", "window", "rotary", "dropout")
 
 

@@ -26,7 +26,6 @@ from netspec.trainer.run.checkpoint import (
     checkpoints,
     clear_orphans,
     newest,
-    point,
     pointed,
     read_checkpoint,
     rotate,
@@ -34,7 +33,8 @@ from netspec.trainer.run.checkpoint import (
 )
 from tests.train.small_runs import EVERYTHING, last_checkpoint, run_until, small_net
 
-BOUNDARIES = ["made", "model.safetensors", "state.pt", "manifest.json", "flushed", "renamed", "durable", "latest"]
+BOUNDARIES = ["made", "model.safetensors", "state.pt", "manifest.json", "flushed", "best", "renamed", "durable",
+              "latest"]  # fmt: skip
 
 
 def checkpoint(step: int) -> Checkpoint:
@@ -69,10 +69,10 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
 def test_an_end_at_any_boundary_leaves_a_whole_checkpoint_and_no_orphan_after_the_next_start(
     boundary: str, tmp_path: Path
 ) -> None:
-    write_checkpoint(tmp_path, 1, checkpoint(1))
+    write_checkpoint(tmp_path, 1, checkpoint(1), best=True)
     pid = os.fork()
     if pid == 0:  # a process of its own that dies of SIGKILL there
-        write_checkpoint(tmp_path, 2, checkpoint(2), at=kill_at(boundary))
+        write_checkpoint(tmp_path, 2, checkpoint(2), best=True, at=kill_at(boundary))
         os._exit(1)
     assert os.WTERMSIG(os.waitpid(pid, 0)[1]) == signal.SIGKILL
     clear_orphans(tmp_path)
@@ -80,11 +80,12 @@ def test_an_end_at_any_boundary_leaves_a_whole_checkpoint_and_no_orphan_after_th
     _, found = newest(tmp_path, pytest.fail)
     done = BOUNDARIES.index(boundary) >= BOUNDARIES.index("renamed")
     assert found.state["step"] == (2 if done else 1)
+    assert not done or pointed(tmp_path, "best") == tmp_path / "step-00000002"
 
 
 def test_the_boundaries_are_those_that_the_tests_know(tmp_path: Path) -> None:
     seen: list[str] = []
-    write_checkpoint(tmp_path, 1, checkpoint(1), at=seen.append)
+    write_checkpoint(tmp_path, 1, checkpoint(1), best=True, at=seen.append)
     assert seen == BOUNDARIES
 
 
@@ -155,19 +156,23 @@ def test_a_checkpoint_that_was_moved_and_linked_to_is_left_where_it_is(tmp_path:
     moved = write_checkpoint(run, 1, checkpoint(1)).rename(disk)
     (run / "step-00000001").symlink_to(moved)
     for step in (2, 3):
-        write_checkpoint(run, step, checkpoint(step))
-        rotate(run, 1)
+        rotate(write_checkpoint(run, step, checkpoint(step)), 1)
     assert [p.name for p in checkpoints(run)] == ["step-00000003"]
     assert read_checkpoint(disk).state["step"] == 1
 
 
 def test_rotation_keeps_the_newest_and_the_best(tmp_path: Path) -> None:
-    for step in range(1, 6):
-        path = write_checkpoint(tmp_path, step, checkpoint(step))
-        if step == 2:
-            point(tmp_path, "best", path)
-    rotate(tmp_path, 2)
+    written = [write_checkpoint(tmp_path, step, checkpoint(step), best=step == 2) for step in range(1, 6)]
+    rotate(written[-1], 2)
     assert [p.name for p in checkpoints(tmp_path)] == ["step-00000005", "step-00000004", "step-00000002"]
+
+
+def test_rotation_does_not_count_damaged_ones_that_the_run_has_not_come_to_again(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path, 9, checkpoint(9))
+    (write_checkpoint(tmp_path, 12, checkpoint(12)) / "state.pt").write_bytes(b"nonsense")
+    rotate(write_checkpoint(tmp_path, 10, checkpoint(10)), 1)  # as after a signal, on the way from 9
+    assert [p.name for p in checkpoints(tmp_path)] == ["step-00000012", "step-00000010"]
+    assert newest(tmp_path, silent)[0].name == "step-00000010"
 
 
 def _damage(path: Path, generator: random.Random) -> str:

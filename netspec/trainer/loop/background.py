@@ -15,7 +15,7 @@ from netspec.diagnostics import ResourceError
 from netspec.trainer.loop.state import capture, on_first
 from netspec.trainer.machine.host import on_host
 from netspec.trainer.machine.processes import World
-from netspec.trainer.run.checkpoint import Checkpoint, best_of, checkpoints, point, rotate, used, write_checkpoint
+from netspec.trainer.run.checkpoint import Checkpoint, best_of, checkpoints, rotate, used, write_checkpoint
 from netspec.trainer.run.directory import RunDirectory
 from netspec.trainer.run.progress import Progress
 from netspec.trainer.setup.trainer import Trainer
@@ -74,10 +74,8 @@ class Keeper:
 
     def _write(self, step: int, checkpoint: Checkpoint, best: bool) -> None:
         try:
-            path = self._changed(lambda: write_checkpoint(self._directory.checkpoints, step, checkpoint))
-            if best:
-                point(self._directory.checkpoints, "best", path)
-            rotate(self._directory.checkpoints, self._keep)
+            path = self._changed(lambda: write_checkpoint(self._directory.checkpoints, step, checkpoint, best=best))
+            rotate(path, self._keep)
         except BaseException as error:  # raised in the training thread by `wait`
             self._failure = error
 
@@ -129,6 +127,8 @@ class Keeper:
         if not self._world.first:
             return None
         directory, step = self._directory, progress.step
+        if (newest := self.latest()) is not None:  # a run that was killed before it had done so
+            rotate(newest, self._keep)
         last = _saved(weights)
         best, note = last, None
         has_best = trainer.recipe.best is not None and progress.best_epoch > 0
@@ -138,13 +138,12 @@ class Keeper:
             except ResourceError as error:
                 has_best, note = False, f"note: `{directory.weights}` holds the weights at the end, for want of the " \
                                         f"best, of epoch {progress.best_epoch}: {error}"  # fmt: skip
-        # Report and checksums describe the weights, so they are removed first: an interruption must not leave old ones
-        # beside new weights.
-        directory.report.unlink(missing_ok=True)
-        directory.remove_weights()
+        directory.report.unlink(missing_ok=True)  # it describes the weights: none is left beside newer ones
         if has_best:
             directory.write_weights(directory.last, last, step)
         directory.write_weights(directory.weights, best, step, progress.best_epoch if has_best else None)
+        if not has_best:
+            directory.remove_last()
         return note
 
     def _best(self, progress: Progress) -> bytes:

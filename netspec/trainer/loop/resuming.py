@@ -85,11 +85,12 @@ def resumed(
 
 
 def _bring_up_to(directory: RunDirectory, progress: Progress) -> None:
-    """Make the records and the pointer to the best checkpoint those of the checkpoint that is used."""
-    if read_records(directory.path) != progress.records:  # damaged, or with epochs after the checkpoint
+    """Make the records and the pointer to the best checkpoint those of the checkpoint that the run goes on from: it may
+    have ended before they were, or with one after it that is damaged."""
+    if read_records(directory.path) != progress.records:
         write_records(directory.path, progress.records)
     best = best_of(directory.checkpoints, progress.best_epoch, progress.records)
-    if best is not None and pointed(directory.checkpoints, "best") is None:
+    if best is not None and pointed(directory.checkpoints, "best") != best:
         point(directory.checkpoints, "best", best)
 
 

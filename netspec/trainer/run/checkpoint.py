@@ -3,10 +3,12 @@
 A checkpoint is a directory `step-N` with `model.safetensors` (the weights), `state.pt` (all other state, loaded with
 `weights_only`), and `manifest.json` with the size and SHA-256 of both.
 
-The order of writing makes it safe. The files are written and fsynced under a temporary name, the directory is renamed
-(which is atomic), and its parent is fsynced. Then `latest` is replaced, and only then are older checkpoints removed. So
-after a crash or a power cut, a directory named `step-N` is complete, and the one before it still exists. A checkpoint
-that is damaged later, by the disk or by hand, is skipped in favour of the one before.
+The order of writing makes it safe. The files are written and fsynced under a temporary name. If it is the best so far,
+`best` names it from here on: a name of no directory yet counts as none, while an earlier one would be taken for the
+best. The directory is renamed (which is atomic), and its parent is fsynced. Then `latest` is replaced, and only then
+are older checkpoints removed. So after a crash or a power cut, a directory named `step-N` is complete, and the one
+before it still exists. A checkpoint that is damaged later, by the disk or by hand, is skipped in favour of the one
+before.
 """
 
 from __future__ import annotations
@@ -58,14 +60,16 @@ class Damaged(ResourceError):
 
 
 def write_checkpoint(
-    directory: Path, step: int, checkpoint: Checkpoint, *, at: Callable[[str], None] = lambda _: None
-) -> Path:
+    directory: Path, step: int, checkpoint: Checkpoint, *, best: bool = False,
+    at: Callable[[str], None] = lambda _: None,
+) -> Path:  # fmt: skip
     """Write a checkpoint and make it the latest.
 
     Args:
         directory: the run's `checkpoints/`.
         step: the number of optimizer steps done.
         checkpoint: the contents; tensors may be on any device.
+        best: whether it is the best so far.
         at: called with a name after each operation on the disk; tests kill the process there.
 
     Returns:
@@ -76,7 +80,8 @@ def write_checkpoint(
     """
     final = directory / f"step-{step:08d}"
     if final.exists() and is_whole(final):  # a resumed run reaches the step again, with the same state
-        point(directory, "latest", final)
+        for name in ("best", "latest") if best else ("latest",):
+            point(directory, name, final)
         return final
     contents = _serialise(checkpoint)
     temporary = temporary_beside(final)
@@ -89,6 +94,9 @@ def write_checkpoint(
             at(name)
         sync_directory(temporary)
         at("flushed")
+        if best:
+            point(directory, "best", final)
+            at("best")
         if final.exists():  # damaged, since a complete one has returned above
             _remove(final)
             at("cleared")
@@ -306,14 +314,21 @@ def clear_orphans(directory: Path) -> list[Path]:
     return orphans
 
 
-def rotate(directory: Path, keep: int) -> None:
-    """Remove all checkpoints but the newest `keep` and the best one.
+def rotate(newest: Path, keep: int) -> None:
+    """Remove the checkpoints before one, but for as many that `keep` are left, and for the best.
+
+    Those after it stay, and do not count: they are damaged, or the run would have gone on from them.
+
+    Args:
+        newest: the checkpoint that was written last, or that the run goes on from.
+        keep: how many are kept, this one among them.
 
     Raises:
         ResourceError: a checkpoint cannot be removed.
     """
+    directory = newest.parent
     best = pointed(directory, "best")
-    for path in checkpoints(directory)[keep:]:
+    for path in [path for path in checkpoints(directory) if _step(path) <= _step(newest)][keep:]:
         if path == best:
             continue
         try:

@@ -54,17 +54,19 @@ class RunDirectory:
         epoch = None if last else self.best_epoch
         return "weights at the end" if epoch is None else f"best weights, of epoch {epoch}"
 
-    def remove_weights(self) -> None:
-        """Remove the weights of a finished run and their checksums."""
-        for file in (self.weights, self.last):
-            _sum_of(file).unlink(missing_ok=True)
+    def remove_last(self) -> None:
+        """Remove `last` and its checksum."""
         self.last.unlink(missing_ok=True)
+        _sum_of(self.last).unlink(missing_ok=True)
 
     def write_weights(self, file: Path, data: bytes, step: int, epoch: int | None = None) -> None:
-        """Write `weights` or `last` of a run that ends at a step, and note its SHA-256. `epoch` is that of the best."""
-        write_atomically(file, data)
+        """Write `weights` or `last` of a run that ends at a step, and note its SHA-256. `epoch` is that of the best.
+
+        The note is first: weights without one are taken for whole, while a note of other weights is found out.
+        """
         noted = [hashlib.sha256(data).hexdigest(), str(step), *([] if epoch is None else [str(epoch)])]
         write_atomically(_sum_of(file), " ".join(noted) + "\n")
+        write_atomically(file, data)
 
     @property
     def report(self) -> Path:

@@ -227,8 +227,10 @@ def synthetic(setting: Setting) -> None:
 
 
 def with_recipe(net: Net, batch: int, examples: int, epochs: int = 3) -> Net:
-    """A net that is trained on made-up examples."""
+    """A net that is trained on made-up examples; on made-up words where it takes integers."""
     classes = "" if len(net.output_shape) == 1 else ", classes: 2"
+    if net.inputs[0].type.dtype == "int64":
+        classes += ", vocabulary: 50"
     return netspec.loads(
         netspec.expand(replace(net, recipe=None))
         + f"""
@@ -281,7 +283,9 @@ def memory(setting: Setting) -> None:
         (netspec.load(ROOT / "specs/alexnet.yaml"), (128, 512)),
         (netspec.load(vision / "resnet.yaml", variant="resnet50"), (32, 128)),
     ]
-    for net, batches in nets[: 1 if setting.tiny else None]:
+    short = {"length": 8, "words": 50, "width": 12, "depth": 1, "heads": 2} if setting.tiny else {}
+    gpt2 = netspec.load(ROOT / "specs/language/gpt2.yaml", variant="gpt2_small", set=short)
+    for net, batches in (*nets[: 1 if setting.tiny else None], (gpt2, (4, 16))):
         for batch in (2,) if setting.tiny else batches:
             for precision in precisions(setting):
                 measured(setting, net, batch, precision)

@@ -1,4 +1,5 @@
-"""Ends a training at each of its operations on the disk in turn, and goes on: a process of its own, since it forks."""
+"""Ends a training at each of its operations on the disk in turn, and does the same again: in a process of its own,
+since it forks. `python -m tests.train.dying DIR KIND`, with one of KINDS."""
 
 from __future__ import annotations
 
@@ -13,10 +14,8 @@ from typing import Any
 import torch
 
 import netspec
-from netspec.net import Net
 from netspec.trainer.loop import epochs
 from netspec.trainer.run.checkpoint import checkpoints
-from netspec.trainer.run.directory import RunDirectory
 from netspec.trainer.run.records import read_records
 from tests.train.small_runs import finish, without_clocks
 
@@ -34,12 +33,47 @@ train:
   optimizer: {SGD: {lr: 2.0, momentum: 0.9}}
 """
 """Its second epoch is its best, and one checkpoint is kept beside that."""
+SWEEP = "sweep: {sampler: grid, over: {train.optimizer.SGD.lr: [0.5, 2.0]}}\n"
 OPERATIONS = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.chmod")
 """The events of Python that change the disk."""
 
 
+def new(run: Path) -> None:
+    """A run, which goes on where it has a checkpoint."""
+    if run.exists() and not checkpoints(run / "checkpoints"):
+        shutil.rmtree(run)
+    finish(netspec.loads(SPEC), run)
+
+
+def further(run: Path) -> None:
+    """A run that is finished, of `new`, goes on for two more epochs."""
+    finish(netspec.loads(SPEC, set={"train.epochs": 6}), run, force=True)
+
+
+def auto(run: Path) -> None:
+    """A run by a command that begins and goes on."""
+    net = netspec.loads(SPEC, set={"train.epochs": 1})
+    netspec.train(net, run=run, auto_resume=True, quiet=True, report=False)
+
+
+def folds(run: Path) -> None:
+    """Two folds."""
+    text = SPEC.replace("  validation: 0.25\n", "")
+    netspec.cross_validate(netspec.loads(text, set={"train.epochs": 1}), folds=2, run=run, quiet=True, report=False)
+
+
+def grid(run: Path) -> None:
+    """Two trials of a grid."""
+    spec = run.parent / "spec.yaml"
+    spec.write_text(SPEC.replace("epochs: 4", "epochs: 1") + SWEEP)
+    netspec.sweep(spec, runs=run)
+
+
+KINDS: dict[str, Callable[[Path], None]] = {f.__name__: f for f in (new, further, auto, folds, grid)}
+
+
 def dies_at(number: int, below: Path) -> None:
-    """Let this process end by SIGKILL just before so many operations on the disk are done below a directory."""
+    """Let this process end by SIGKILL just before the operation of a number on the disk below a directory."""
     place, done = str(below), 0
 
     def seen(event: str, arguments: tuple[Any, ...]) -> None:
@@ -68,57 +102,46 @@ def in_a_child(work: Callable[[], object]) -> int:
     return os.waitpid(pid, 0)[1]
 
 
-def go_on(net: Net, run: Path) -> None:
-    """Train to the end from where the run stands, be it finished with fewer epochs."""
-    if run.exists() and not checkpoints(run / "checkpoints"):
-        shutil.rmtree(run)  # ended before its first checkpoint: there is nothing to go on from
-    finish(net, run, **({"force": True} if run.exists() else {}))
+def left(place: Path) -> dict[str, Any]:
+    """What there is below a directory, by name: weights, marks and records as they are, of the rest the name."""
+    found: dict[str, Any] = {}
+    for path in place.rglob("*"):
+        told = path.suffix == ".safetensors" or path.name in ("best", "latest")
+        found[str(path.relative_to(place))] = path.read_bytes() if told else None
+        if path.name == "metrics.csv":
+            found[str(path.relative_to(place))] = without_clocks(read_records(path.parent))
+    return found
 
 
-def left(run: Path) -> dict[str, Any]:
-    """What a run leaves, without what a clock says."""
-    directory = RunDirectory(run)
-    return {
-        "weights": directory.weights.read_bytes(),
-        "last": directory.last.read_bytes() if directory.last.exists() else None,
-        "records": without_clocks(read_records(run)),
-        "checkpoints": sorted(path.name for path in directory.checkpoints.iterdir()),
-        "best": (directory.checkpoints / "best").read_text(),
-    }
+def begin(run: Path, work: Callable[[Path], None]) -> None:
+    """Remove a run, and put there what the work goes on with, which is none of its operations."""
+    shutil.rmtree(run, ignore_errors=True)
+    if work is further:
+        shutil.copytree(run.parent / "begun", run)
+
+
+def main(place: Path, work: Callable[[Path], None]) -> None:
+    """Print for each operation what differs after an end there, and the same again, from what nothing ended."""
+    epochs.write_curves = _draw_nothing
+    torch.set_num_threads(1)
+    new(place / "begun")
+    begin(place / "whole", work)
+    work(place / "whole")
+    whole, run = left(place / "whole"), place / "run"
+    number, status = 0, int(signal.SIGKILL)
+    while status == signal.SIGKILL:
+        number += 1
+        begin(run, work)
+        status = in_a_child(lambda n=number: (dies_at(n, run), work(run)))
+        again = in_a_child(lambda: work(run))
+        found = left(run)
+        other = sorted(name for name in whole | found if name not in found or whole.get(name, 0) != found[name])
+        print(number, status, *(["refused"] if again else []), *other, flush=True)
 
 
 def _draw_nothing(*_: object) -> None:
     """In the place of the curves, which are drawn where there is time."""
 
 
-def main(place: Path, further: bool) -> None:
-    """Print for each operation what differs after an end there from a run that nothing ended.
-
-    Args:
-        place: a directory.
-        further: go on with a run that is finished, for two more epochs, instead of from nothing.
-    """
-    epochs.write_curves = _draw_nothing
-    torch.set_num_threads(1)
-    net, begun, run = netspec.loads(SPEC), place / "begun", place / "run"
-    finish(net, begun)
-    assert RunDirectory(begun).best_epoch == 2
-    if further:
-        net = netspec.loads(SPEC, set={"train.epochs": 6})
-    shutil.copytree(begun, place / "whole")
-    go_on(net, place / "whole")
-    whole = left(place / "whole")
-    number, status = 0, int(signal.SIGKILL)
-    while status == signal.SIGKILL:
-        number += 1
-        shutil.rmtree(run, ignore_errors=True)
-        if further:
-            shutil.copytree(begun, run)
-        status = in_a_child(lambda n=number: (dies_at(n, run), go_on(net, run)))
-        again = in_a_child(lambda: go_on(net, run))
-        found = left(run) if again == 0 else {}
-        print(number, status, *(key for key in whole if found.get(key) != whole[key]), flush=True)
-
-
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:] == ["further"])
+    main(Path(sys.argv[1]), KINDS[sys.argv[2]])

@@ -18,6 +18,7 @@ from netspec.recipe.resolved import Recipe, best_metric
 from netspec.trainer.errors import AnotherRun
 from netspec.trainer.jobs.training import train
 from netspec.trainer.machine.disk import write_atomically
+from netspec.trainer.run.checkpoint import clear_orphans
 from netspec.trainer.run.directory import RunDirectory, create_run
 from netspec.trainer.run.records import Record, figure_text
 from netspec.trainer.run.result import RunResult
@@ -67,7 +68,7 @@ def cross_validate(
         folds: how many, at least 2.
         run: the directory of the runs; `runs/NAME-N` if None.
         quiet: show nothing but warnings.
-        options: as of `netspec.train`, but for `resume`.
+        options: as of `netspec.train`, but for `resume` and `auto_resume`.
 
     Returns:
         The results, and their figures together.
@@ -94,9 +95,8 @@ def cross_validate(
     results: dict[int, RunResult] = {}
     for number in sorted(range(1, folds + 1), key=lambda number: number not in there):  # what differs is told at once
         at = place / _NAME.format(number)
-        where: dict[str, Any] = {"resume": at} if number in there else {"run": at}
         try:
-            results[number] = train(nets[number - 1], **where, quiet=quiet, **options)
+            results[number] = train(nets[number - 1], run=at, auto_resume=True, quiet=quiet, **options)
         except AnotherRun as other:
             raise UsageError(
                 f"`{other.path}` is a fold of another training:\n{other.listed}\n"
@@ -121,6 +121,7 @@ def _checked(place: Path, folds: int) -> set[int]:
             f"`{place}` holds more folds than {option('folds', folds)}, such as `{more.name}`; train in another "
             f"directory, by {option('run')}, or as many folds as it began with"
         )
+    clear_orphans(place)
     if len(there) < folds or not all(RunDirectory(path).finished for path in runs.values()):
         (place / _TABLE).unlink(missing_ok=True)
     return there

@@ -29,6 +29,7 @@ from netspec.trainer.machine.undisturbed import kept_child_handler, kept_environ
 from netspec.trainer.measure.answers import Answers, gather_answers
 from netspec.trainer.measure.evaluation import examine
 from netspec.trainer.measure.given import name_of
+from netspec.trainer.run.checkpoint import clear_orphans
 from netspec.trainer.run.directory import RunDirectory, check_weights, class_names, create_run, find_run
 from netspec.trainer.run.lock import locked
 from netspec.trainer.run.progress import Progress
@@ -252,7 +253,8 @@ def _directory(
     *,
     anew: bool,
 ) -> RunDirectory:
-    """The directory of the resumed run, or a new one with spec and environment. It is locked for this process."""
+    """The directory of the resumed run, or a new one with spec and environment. It is locked for this process, and what
+    one that was killed there had half written is removed."""
     place = trainer.world
     if resume is not None:
         directory = find_run(Path(resume))
@@ -260,6 +262,8 @@ def _directory(
         directory = RunDirectory(place.tell(_create(trainer, run, facts, anew=anew) if place.first else None))
     if place.first:
         stack.enter_context(locked(directory.path))
+        clear_orphans(directory.checkpoints)
+        clear_orphans(directory.path)
     return directory
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from netspec.asked import option
@@ -10,7 +11,7 @@ from netspec.recipe.resolved import Recipe
 from netspec.trainer.errors import AnotherRun
 from netspec.trainer.loop.agreement import newest_agreed
 from netspec.trainer.loop.state import restore
-from netspec.trainer.run.checkpoint import Checkpoint, best_of, clear_orphans, point, pointed
+from netspec.trainer.run.checkpoint import Checkpoint, best_of, point, pointed
 from netspec.trainer.run.directory import RunDirectory
 from netspec.trainer.run.plugins import plugin_notes
 from netspec.trainer.run.progress import Progress
@@ -54,10 +55,6 @@ def resumed(
         ResourceError: no checkpoint can be used.
     """
     place = trainer.world
-    if place.first:
-        clear_orphans(directory.checkpoints)
-        clear_orphans(directory.path)
-    place.barrier()
     notes: list[str] = []
 
     def use(found: Checkpoint) -> tuple[Progress, bool]:
@@ -68,12 +65,12 @@ def resumed(
         notes.extend(_of_another_machine(found.state["versions"], facts))
         return restore(trainer, found, notes.append, directory.path), bool(other)
 
-    _, (progress, changed) = newest_agreed(place, directory.checkpoints, reporter.note, use)
+    at, (progress, changed) = newest_agreed(place, directory.checkpoints, reporter.note, use)
     notes += _of_a_driver_that_is_gone(directory.options, facts["options"])
     for note in (*notes, *plugin_notes(directory, trainer.net.plugins)):
         reporter.note(note)
     if place.first:
-        _bring_up_to(directory, progress)
+        _bring_up_to(directory, at, progress)
     step = progress.step
     if force:
         progress.stopped = None
@@ -84,14 +81,15 @@ def resumed(
     return progress, None
 
 
-def _bring_up_to(directory: RunDirectory, progress: Progress) -> None:
-    """Make the records and the pointer to the best checkpoint those of the checkpoint that the run goes on from: it may
-    have ended before they were, or with one after it that is damaged."""
+def _bring_up_to(directory: RunDirectory, at: Path, progress: Progress) -> None:
+    """Make the records and what names the latest and the best checkpoint those of the checkpoint that the run goes on
+    from: it may have ended before they were, or with one after it that is damaged."""
     if read_records(directory.path) != progress.records:
         write_records(directory.path, progress.records)
     best = best_of(directory.checkpoints, progress.best_epoch, progress.records)
-    if best is not None and pointed(directory.checkpoints, "best") != best:
-        point(directory.checkpoints, "best", best)
+    for name, path in (("latest", at), ("best", best)):
+        if path is not None and pointed(directory.checkpoints, name) != path:
+            point(directory.checkpoints, name, path)
 
 
 def _of_another_machine(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

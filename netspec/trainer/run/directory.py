@@ -210,9 +210,11 @@ class RunDirectory:
         learned = None if net.recipe is None else self.kept(net.recipe.data)
         before = _contents(*files, *filter(None, [learned]))
         copies: dict[Path, bytes] = {}
-        for file in (self.source, self.spec):
-            if file in before:
-                copies[_free(file.with_name(f"{file.stem}-until-step-{step}.yaml"))] = before[file]
+        for file, new in ((self.source, net.text), (self.spec, expand(net))):
+            old = before.get(file, b"")
+            copy = _free(file.with_name(f"{file.stem}-until-step-{step}.yaml"), old)
+            if old not in (b"", new.encode()) and not copy.exists():  # there where this was killed before its end
+                copies[copy] = old
         for file, content in copies.items():
             write_atomically(file, content)
         self.write_sources(net, environment, kept)
@@ -403,10 +405,14 @@ def _write_back(contents: Mapping[Path, bytes]) -> None:
         write_atomically(file, content)
 
 
-def _free(path: Path) -> Path:
-    """The path itself if it does not exist, else the first with a number appended that does not."""
+def _free(path: Path, content: bytes) -> Path:
+    """The path itself if it does not exist or has the content, else the first with a number appended of which that
+    holds."""
     numbers = (path.with_stem(f"{path.stem}-{n}") for n in count(2))
-    return next(candidate for candidate in chain([path], numbers) if not candidate.exists())
+    return next(
+        path for path in chain([path], numbers)
+        if not path.exists() or (path.is_file() and path.read_bytes() == content)
+    )  # fmt: skip
 
 
 def class_names(known: Sequence[str], output: Shape) -> list[str]:

@@ -146,6 +146,8 @@ class Region:
     inputs: list[Traced]
     place: Place | None
     parent: Region | None
+    names: dict[Traced, str] = field(default_factory=dict["Traced", str])
+    """What its `forward` calls the tensors that it is given."""
     steps: list[TracedCall | Region] = field(default_factory=list["TracedCall | Region"])
     result: Any = None
 

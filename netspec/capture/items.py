@@ -47,6 +47,8 @@ class PlacedItem:
     """The class of the module."""
     made_with: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """What the module's source has names for; see `named_values`."""
+    called: Mapping[Traced, str] = field(default_factory=dict[Traced, str])
+    """What the module's `forward` calls the values that it is given."""
     place: Place | None = None
     labels: list[str | None] = field(default_factory=list[str | None])
     """The names that `as` gives to its results."""

@@ -27,7 +27,7 @@ from netspec.capture.graph import (
 )
 from netspec.capture.items import PlacedItem, layers_of, spliced
 from netspec.capture.lacking import advice, lacking_layers
-from netspec.capture.lowering.constants import settle
+from netspec.capture.lowering.constants import hoist, settle
 from netspec.capture.lowering.forms import Form
 from netspec.capture.lowering.lifted import unread_dropped
 from netspec.capture.lowering.lowering import Lowering
@@ -202,6 +202,7 @@ def _lowered(trace: Trace) -> tuple[list[PlacedItem], Lowering, list[Traced]]:
     while True:
         lowering = Lowering(trace, HANDLERS, CALLS, fills)
         items = lowering.body(trace.root)
+        hoist(items)
         settle(lowering, items)
         outputs = [lowering.find(value) for value in trace.root.outputs]
         shape_of = partial(_shape_of, lowering)

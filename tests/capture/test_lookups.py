@@ -113,7 +113,7 @@ class _NearOne(nn.Module):
 def test_a_weight_that_is_added_to_1_is_a_sum_in_the_spec() -> None:
     module = _NearOne()
     found = imported(module, (3, 4))
-    assert "name: weight, as: x}\n  - use: x + 1.0\n" in found.text
+    assert "name: weight, as: weight}\n  - use: weight + 1.0\n" in found.text
     assert set(found.keys.values()) == {"weight"}
     assert equal(module, found, (3, 4))
 

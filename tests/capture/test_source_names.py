@@ -212,7 +212,7 @@ def test_a_loop_is_not_called_as_a_value_around_it() -> None:
 
 def test_a_parameter_may_be_called_as_the_values_of_a_block_are() -> None:
     found = imported(seen(lambda: Scaled("v1")), (4,))
-    assert "chosen(v, v2, v1):" in found.text
+    assert "chosen(v, v_2, v1):" in found.text
 
 
 def test_a_parameter_may_be_called_as_the_rows_of_a_loop_are() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from netspec.capture.families.values import Column, Value, fits, is_alone, multiple, whole
+from netspec.capture.families.values import Column, Value, fits, is_alone, multiple, root, whole
 from netspec.capture.shaping.meanings import WORDS, is_usable, may_mean, may_say
 from netspec.emit.naming import FreeNames
 from netspec.language.reserved import reserved
@@ -203,9 +203,9 @@ def _counted_from_one(variables: list[Variable], columns: Mapping[str, list[Valu
 
 
 def _formula(variable: Variable, other: Variable, name: str) -> str:
-    """A variable as multiples of another; empty if it is none."""
+    """A variable as multiples of another, or as a root; empty if it is none."""
     if not any(isinstance(value, tuple) for value in variable.values):
-        return multiple(name, variable.values, other.values)
+        return multiple(name, variable.values, other.values) or root(name, variable.values, other.values)
     lists = [value for value in variable.values if isinstance(value, tuple)]
     base = whole(other.values)
     if base is None or min(base) < _WIDE or len({len(each) for each in lists}) > 1 or len(lists) < len(base):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from typing import Final, cast
@@ -67,6 +68,35 @@ def multiple(name: str, values: Sequence[Value], others: Sequence[Value]) -> str
     assert mine is not None
     assert theirs is not None
     return next((f"{factor} * {name}" for factor in _FACTORS if mine == [factor * value for value in theirs]), "")
+
+
+def root(name: str, values: Sequence[Value], others: Sequence[Value]) -> str:
+    """Values as the roots of those that have a name, of multiples or of shares of them, or as 1 through these; empty if
+    they are none.
+
+    >>> root("width", ["4.0", '"32 ** 0.5"'], ["16", "32"]), root("width", ['"8 ** -0.5"', "0.25"], ["32", "64"])
+    ('width ** 0.5', '(width / 4) ** -0.5')
+    """
+    mine, theirs = [_number(value) for value in values], whole(others)
+    if theirs is None or 0 in theirs or not all(mine):
+        return ""
+    for power in (0.5, -0.5):
+        square = cast("float", mine[0]) ** (1 / power) / theirs[0]
+        factor, share = round(square), round(1 / square) if square < 1 else 1
+        term = f"({name} / {share})" if share > 1 else name if factor == 1 else f"({factor} * {name})"
+        roots = [(other / share if share > 1 else factor * other) ** power for other in theirs]
+        if all(math.isclose(a, b, rel_tol=1e-15) for a, b in zip(cast("list[float]", mine), roots, strict=True)):
+            return f"{term} ** {power}"
+    return ""
+
+
+def _number(value: Value) -> float | None:
+    """A number with a point, or one that is written as a root of a whole one; None for any other value."""
+    if not isinstance(value, str) or value.isdigit():
+        return None
+    if (found := re.fullmatch(r"\"?(\d+) \*\* (-?0\.5)\"?", value)) is not None:
+        return int(found[1]) ** float(found[2])
+    return float(value) if re.fullmatch(r"\d+\.\d+(e-?\d+)?", value) else None
 
 
 def whole(values: Sequence[Value]) -> list[int] | None:

@@ -147,7 +147,7 @@ def _loop(met: Sequence[Sequence[Row]], scope: Scope, home: str, done: int = 0) 
     counts = {len(rounds) for rounds in met}
     is_equal = all(len({key(row) for row in rounds}) <= 1 for rounds in met)
     is_short = not is_equal and max(counts) < _FEWEST and all(_size(row) <= _SMALL for row in met[0])
-    if len(counts) == 1 and (counts == {1} or is_short):
+    if len(counts) == 1 and (counts == {1} or is_short or any(map(_is_mixed, met))):
         return [entry for i in range(len(met[0])) for entry in entries([rounds[i] for rounds in met], scope, home)]
     if (
         any(len({key(row, has_numbers=False) for row in rounds}) > 1 for rounds in met)
@@ -163,6 +163,17 @@ def _loop(met: Sequence[Sequence[Row]], scope: Scope, home: str, done: int = 0) 
     if not inside.columns:
         return [repeat_entry(body, heading.removeprefix("repeat: "))]
     return [loop_entry(f"- {heading}", [line for entry in body for line in entry])]
+
+
+def _is_mixed(rounds: Sequence[Row]) -> bool:
+    """Whether rounds call several blocks, which are given other things: their width, the width and a factor."""
+    places = zip(*rounds, strict=False)
+    nodes = [[element.node for element in place if element.node is not None] for place in places]
+    return any(
+        len({opening.text for node in each for opening in node.openings if opening.kind == "@"}) > 1
+        and len({tuple(opening.name for opening in node.openings) for node in each}) > 1
+        for each in nodes
+    )
 
 
 def _stem(met: Sequence[Sequence[Row]]) -> str:

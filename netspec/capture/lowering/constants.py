@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from itertools import takewhile
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,7 @@ def item_of(module: nn.Module, source: Traced, wanted: tuple[int, ...]) -> Place
     if sines is None and numbers is None:
         return None
     found = PlacedItem("Buffer", None, arguments={"value": numbers}, path=source.key)
-    found.numbers = table
+    found.numbers, found.place = table, None if source.maker is None else source.maker.place
     if sines is not None:
         found.word, found.arguments = "Sinusoids", sines
     if source.kind == "buffer" and source.key in module.state_dict():
@@ -81,6 +82,9 @@ def noted(lowering: Lowering, call: TracedCall) -> bool:
     if call.name in OF_THE_SHAPE or not any(is_learned(lowering, value) for value in named):
         for value, numbers in zip(call.results, call.constants, strict=False):
             value.kind, value.tensor = "numbers", numbers
+        read = [*call.reads()]
+        if len(read) == 1 and read[0].kind == "numbers" and only_reshapes(call) and read[0].dtype == result.dtype:
+            lowering.roots[result] = lowering.roots.get(read[0], read[0])
         return True
     return False
 
@@ -144,10 +148,68 @@ class Homes:
 
 
 def settle(lowering: Lowering, items: list[PlacedItem]) -> None:
-    """Let nested lists give what parameters and numbers in them have become, if that is made in them."""
+    """Let nested lists give what parameters and numbers in them have become, if that is made in them, and call what
+    they are given as their modules do."""
     for item in items:
         if item.body is not None:
             inside = {value for leaf in leaves_of(item.body) for value in leaf.gives}
             found = [(value, lowering.flowing(value)) for value in item.gives]
             item.gives = tuple(new if new and (value.varies or new in inside) else value for value, new in found)
+            item.called = {own: name for value, name in item.called.items() for own in _as_written(lowering, value)}
             settle(lowering, item.body)
+
+
+def _as_written(lowering: Lowering, value: Traced) -> list[Traced]:
+    """The values in the spec that one of the program is: of a constant one for each of its shapes."""
+    if value.varies:
+        return [lowering.find(value)]
+    source, _ = lowering.constants.get(value, (value, ()))
+    root = lowering.roots.get(source, source)
+    return [result for (known, _), result in lowering.parameters.items() if known is root]
+
+
+def hoist(items: list[PlacedItem]) -> None:
+    """Move parameters and numbers that several nested lists read, as a model's table of turns that each of its layers
+    is given, in front of all of them: else the first layer has them in it, and is another than those behind it."""
+    chains = dict(_chains(items, ()))
+    readers: dict[Traced, list[PlacedItem]] = {}
+    for item in chains:
+        for value in () if item.body is not None else item.read_values():
+            readers.setdefault(value, []).append(item)
+    for item, chain in chains.items():
+        reading = [chains[reader] for reader in readers.get(item.gives[0], ())] if _reads_nothing(item) else []
+        if not reading or not chain:
+            continue
+        depth = min(_common(chain, other) for other in reading)
+        owner = item.path.rpartition(".")[0]
+        if depth == len(chain) or not _is_within(chain[depth - 1].path if depth else "", owner):
+            continue
+        if any(one.word != "sequential" for other in (chain, *reading) for one in other[depth:]):
+            continue  # what runs on slices reads nothing from outside
+        (chain[-1].body or []).remove(item)
+        around = (chain[depth - 1].body or []) if depth else items
+        around.insert(around.index(chain[depth]), item)
+
+
+def _chains(
+    items: list[PlacedItem], around: tuple[PlacedItem, ...]
+) -> Iterator[tuple[PlacedItem, tuple[PlacedItem, ...]]]:
+    """Each item with the lists that it stands in, from the outermost."""
+    for item in items:
+        yield item, around
+        yield from _chains(item.body or [], (*around, item))
+
+
+def _common(one: Sequence[PlacedItem], other: Sequence[PlacedItem]) -> int:
+    """How many lists two items have in common."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] is pair[1], zip(one, other, strict=False)))
+
+
+def _reads_nothing(item: PlacedItem) -> bool:
+    """Whether an item is a parameter or numbers, where no module of its own stands."""
+    return item.body is None and len(item.gives) == 1 and next(item.read_values(), None) is None
+
+
+def _is_within(path: str, owner: str) -> bool:
+    """Whether a module is another, or one in it."""
+    return not owner or path == owner or path.startswith(f"{owner}.")

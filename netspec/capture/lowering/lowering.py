@@ -51,6 +51,7 @@ class Lowering:
         """Values that are others, and which."""
         self.constants: dict[Traced, tuple[Traced, tuple[int, ...]]] = {}
         """Of a parameter that is seen in another shape, the parameter and the shape."""
+        self.roots: dict[Traced, Traced] = {}  # of numbers that are others in another shape, those
         self.refused: list[RefusedCall] = []
         self.items: list[PlacedItem] = []
         self.saved = frozenset(trace.root.module.state_dict())
@@ -128,7 +129,8 @@ class Lowering:
         if value.varies or found in self.forms:
             return found
         source, seen = self.constants.get(value, (value, value.shape))
-        return self.parameters.get((source, tuple(seen[1:]))) or self.parameters.get((source, tuple(seen)))
+        known = [self.parameters.get((self.roots.get(source, source), tuple(one))) for one in (seen[1:], seen)]
+        return known[0] or known[1]
 
     def _call(self, call: TracedCall) -> None:
         if not call.results:
@@ -215,8 +217,7 @@ class Lowering:
 
     def constant(self, value: Traced, shape: Sequence[int]) -> Traced:
         """A parameter or a buffer as a value whose first axis, of 1, is that of the batch."""
-        known = saved(self, value, shape) or lifted_value(self, value, shape)
-        if known is not None:
+        if (known := saved(self, value, shape) or lifted_value(self, value, shape)) is not None:
             return known
         if value in self.same:
             return self.constant(self.same[value], shape)
@@ -230,9 +231,8 @@ class Lowering:
             shape = (1, *shape[1:])
         if not shape or shape[0] != 1 or prod(shape) != prod(seen):
             raise NoForm(f"a {source.kind} of the shape {tuple(seen)} is used as one for each example")
-        wanted = tuple(shape[1:])
-        known = self.parameters.get((source, wanted))
-        if known is not None:
+        root, wanted = self.roots.get(source, source), tuple(shape[1:])
+        if (known := self.parameters.get((root, wanted))) is not None:
             return known
         item = item_of(self.trace.root.module, source, wanted)
         if item is None or (self.composes and kinds_of(source, wanted) > MANY):
@@ -242,7 +242,7 @@ class Lowering:
         if item is None:
             raise NoForm(f"numbers of the shape {tuple(seen)} are too many to be written into a spec")
         result = made((1, *wanted), source, varies=False)
-        self.parameters[source, wanted] = result
+        self.parameters[root, wanted] = result
         item.gives = (result,)
         self.homes.placed(item, self.items)
         self.forms[result] = Form()

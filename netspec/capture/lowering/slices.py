@@ -126,7 +126,7 @@ def _nested(lowering: Lowering, region: Region) -> None:
 def _list(region: Region, takes: Traced | None, outputs: Sequence[Traced], items: list[PlacedItem]) -> PlacedItem:
     return PlacedItem(
         "sequential", takes, tuple(outputs), body=items, path=region.path, class_name=type(region.module).__name__,
-        kind=type(region.module), made_with=named_values(region.module), place=region.place,
+        kind=type(region.module), made_with=named_values(region.module), called=region.names, place=region.place,
     )  # fmt: skip
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import random
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 
+from netspec.capture.graph import Traced
 from netspec.diagnostics import UsageError
 
 
@@ -51,6 +53,15 @@ TAKES_TENSORS: Final = (
 def title_of(name: str) -> str:
     """A name that a spec may have, of one that a class or a file has."""
     return re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_")[:64] or "network"
+
+
+def given_names(module: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[Traced, str]:
+    """What the `forward` of a module calls the tensors that it is given."""
+    try:
+        bound = inspect.signature(module.forward).bind(*args, **kwargs)
+    except (TypeError, ValueError):  # it has no signature that can be read, or is called otherwise
+        return {}
+    return {value: name for name, value in bound.arguments.items() if isinstance(value, Traced)}
 
 
 @contextmanager

@@ -29,7 +29,7 @@ from netspec.capture.graph import (
 )
 from netspec.capture.running.complexes import ComplexNumbers
 from netspec.capture.running.composites import composite_of
-from netspec.capture.running.given import TAKES_TENSORS
+from netspec.capture.running.given import TAKES_TENSORS, given_names
 from netspec.capture.running.modes import as_it_was, modes_of, set_mode
 from netspec.capture.running.named import named_modules
 from netspec.capture.running.own import joined, joins, ran_all
@@ -170,7 +170,7 @@ class _Recorder(TorchFunctionMode):
             called = TracedCall(None, module, path, given[0], given[1], place, training=module.training)
             self._record(called, result)
             return result
-        region = Region(module, path, list(values_in(given)), place, self._region)
+        region = Region(module, path, list(values_in(given)), place, self._region, given_names(module, *given))
         self._region.steps.append(region)
         outer, self._region = (self._region, self._joins), region
         self._joins = joins(module)

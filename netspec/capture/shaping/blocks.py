@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, count, islice
 from typing import Any, Final, cast
 
 from netspec.capture.graph import Traced
@@ -41,14 +40,14 @@ class BlockFound:
     occurrences: list[PlacedItem] = field(default_factory=list[PlacedItem])
     values: list[Traced] = field(default_factory=list[Traced])
     """The values that it reads from outside, beside that which flows in."""
+    value_names: list[str] = field(default_factory=list[str])
     name: str = ""
     parameters: list[str] = field(default_factory=list[str])
 
     @property
     def given(self) -> list[str]:
         """The names of its values and parameters."""
-        letters = (name for name in chain(("v",), map("v{}".format, count(1))) if name not in self.parameters)
-        return [*islice(letters, len(self.values)), *self.parameters]
+        return [*self.value_names, *self.parameters]
 
 
 def with_blocks(*members: list[PlacedItem], inputs: Iterable[str] = ()) -> list[BlockFound]:
@@ -297,6 +296,7 @@ def _parametrised(block: BlockFound, taken: Collection[str]) -> None:
         taken: the names that blocks may have, which no parameter has.
     """
     places = {where: values for where, values in block.numbers.items() if _varies(values)}
+    taken = {*taken, *_name_values(block, taken)}
     columns = Columns(
         places,
         {where: [_channels(where[0], env) for env in block.environments] for where in places},
@@ -330,6 +330,15 @@ def _parametrised(block: BlockFound, taken: Collection[str]) -> None:
             *(env[value] for value in block.values),
             *(column[number] for column in solved.parameters.values()),
         ]
+
+
+def _name_values(block: BlockFound, taken: Collection[str]) -> list[str]:
+    """Call the values that a block reads from outside as its class's `forward` does, where that may be; else `v`."""
+    free = FreeNames({*taken, *RESERVED})
+    for value in block.values:
+        name = block.item.called.get(value, "")
+        block.value_names.append(free(name if is_usable(name, taken) and not name.startswith("_") else "v"))
+    return block.value_names
 
 
 def _arguments(block: BlockFound, taken: Collection[str]) -> dict[str, list[Any]]:

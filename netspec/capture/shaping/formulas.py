@@ -58,8 +58,9 @@ def formulas(
     free = FreeNames({*taken, *(name for name, _ in told.values())})
     for where, values in columns.values.items():
         text = _follows(values, solved.parameters, columns.channels[where], columns.missing)
-        if text is None and where in told:
-            name, text = told[where]
+        own = None if text is not None else told.get(where) or _named_elsewhere(values, told, columns)
+        if own is not None:
+            name, text = own
             if name not in solved.parameters:
                 free.take(name)
                 solved.parameters[name] = list(columns.arguments[name])
@@ -97,6 +98,13 @@ def formulas(
     if solved.parameters.keys() <= columns.arguments.keys():
         solved.parameters = {name: solved.parameters[name] for name in columns.arguments if name in solved.parameters}
     return solved
+
+
+def _named_elsewhere(
+    values: Sequence[Any], told: Mapping[W, tuple[str, str]], columns: Columns[W]
+) -> tuple[str, str] | None:
+    """The argument that another place is called as, and that has these values, too: a padding that is the dilation."""
+    return next((own for own in told.values() if own[0] == own[1] and columns.arguments[own[0]] == values), None)
 
 
 def _told(columns: Columns[W]) -> dict[W, tuple[str, str]]:

@@ -311,6 +311,15 @@ def _most(together: Sequence[_Life]) -> int:
 _ASSIGNED: Final = re.compile(r"\s*([A-Za-z_]\w*(?:\s*,\s*[A-Za-z_]\w*)*)\s*(?::[^=]+)?[-+*/@|&]?=(?!=)")
 
 
+_OF_NOTHING: Final = ("Parameter", "Buffer", "Sinusoids")
+
+
+def _of_key(path: str) -> str | None:
+    """What a parameter or a buffer is called by its module; None of a number."""
+    name = path.rpartition(".")[2].strip("_").lower()
+    return name if name.isidentifier() else None
+
+
 def _name_of(value: Traced, maker: PlacedItem | None) -> str | None:
     """The name that the program gives to what is made in a line: that of the outermost module that gives it."""
     place: Place | None = None
@@ -321,7 +330,7 @@ def _name_of(value: Traced, maker: PlacedItem | None) -> str | None:
     if place is None and maker is not None:
         place = maker.place
     if place is None:
-        return None
+        return _of_key(maker.path) if maker is not None and maker.word in _OF_NOTHING else None
     found = _ASSIGNED.match(linecache.getline(place.file, place.line) if place.code is None else place.code)
     if found is None:
         return None

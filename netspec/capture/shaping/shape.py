@@ -174,7 +174,8 @@ def _packed(
         return Packed(group, [], 0, 0)
     deeper = {tuple(name) for name in (_own_name(item, outer) for item in group) if len(name) > 1}
     if deeper:  # lists of lists
-        return Packed(group, [], 0, 0)
+        rest = _last_round(group, after, outer, habits)
+        return Packed([*group, *rest], [], 0, len(rest))
 
     def number(item: PlacedItem) -> int | None:
         name = _own_name(item, outer) if has_keys(item) else []
@@ -184,6 +185,21 @@ def _packed(
         return any(has_keys(inner) and inner.name is None for inner in item.body or ())
 
     return packed(group, before, after, number, is_numbered, habits, outer)
+
+
+def _last_round(group: list[PlacedItem], after: list[PlacedItem], outer: str, habits: ListHabits) -> list[PlacedItem]:
+    """What stands behind a list of lists as it does behind each list in it but the last, which so is as the others."""
+    rounds: dict[str, list[str]] = {}
+    for item in group:
+        name = _own_name(item, outer) if has_keys(item) else []
+        rounds.setdefault(name[0] if name else next(reversed(rounds), ""), []).append(item.word)
+    first, last = next(iter(rounds.values())), rounds[next(reversed(rounds))]
+    words = [*first[len(last) :]] if len(rounds) > 1 else [*habits.trailing.get(habits.of(outer), ())]
+    rest = after[: len(words)]
+    if not rest or [item.word for item in rest] != words or any(map(has_keys, rest)) or first[: len(last)] != last:
+        return []
+    habits.trailing[habits.of(outer)] = tuple(words)
+    return rest
 
 
 def _named(items: list[PlacedItem], path: str) -> list[PlacedItem]:

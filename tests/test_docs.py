@@ -80,15 +80,15 @@ _READERS_OWN = {
     "CHANGELOG.md": {"config.json", "my_layers.py", "net.py", "net.yaml", "netspec.lock.json", "table.json"},
     "editor.md": {"netspec.json", "source.yaml"},  # a scope of Helix's
     "ci.md": {"comment.md", "net.svg", "netspec.lock.json", "specs/net.yaml"},
-    "commands.md": {"NAME.yaml", "config.json"},
+    "commands.md": {"NAME.yaml", "config.json", "net.keys.json", "net.yaml"},
     "tutorial.md": {"config.json"},
     "contributing.md": {
         "netspec/cli/count.py", "netspec/combinators/halves.py", "netspec/layers/pointwise.py",
         "netspec/recipe/datasets/patterns.py", "netspec/trainer/data/stripes.py",
     },
     "importing.md": {
-        "FILE.keys.json", "config.json", "family.yaml", "my_layers.py", "net.py", "net.yaml", "reader.yaml",
-        "shares.py",
+        "config.json", "family.yaml", "my_layers.py", "net.py", "net.yaml", "reader.yaml", "scaled.keys.json",
+        "scaled.py", "scaled.yaml", "shares.py",
     },
     "errors.md": {"netspec.lock.json", "other.yaml"},
     "machines.md": {"small-sky.yaml", "small.yaml"},

@@ -25,8 +25,8 @@ class MapMismatch(TransferError):
     """A map of keys is of another net or of other weights; `key` is the net's key of the entry that shows it, or None
     where there is no entry."""
 
-    def __init__(self, message: str, key: str | None) -> None:
-        super().__init__(message)
+    def __init__(self, said: str, key: str | None) -> None:
+        super().__init__(said)
         self.key = key
 
 

@@ -253,3 +253,25 @@ def test_the_lines_of_a_map_are_those_of_its_keys(place: Path) -> None:
     assert found is not None
     assert found.keys == KEYS
     assert found.lines == {"fc.weight": 6, "fc.bias": 7, "gamma.weight": 8}
+
+
+def test_the_map_decides_for_a_model_of_torchvisions_too(tmp_path: Path) -> None:
+    from torchvision.models import squeezenet1_1
+
+    torch.save(squeezenet1_1(num_classes=7).state_dict(), tmp_path / "net.pt")
+    spec = Path(__file__).parents[2] / "specs" / "torchvision" / "squeezenet.yaml"
+    (tmp_path / "net.yaml").write_text(spec.read_text())
+    options = ["--variant", "squeezenet1_1", "--set", "classes=7", "-v"]
+    words = [command, tmp_path / "net.yaml", "--from", f"torchvision:squeezenet1_1:{tmp_path / 'net.pt'}", *options]
+    done = invoke(*words, "-o", tmp_path / "out.safetensors")
+    pairs = dict(line.split(" <- ") for line in done.stderr.splitlines() if " <- " in line)
+    (tmp_path / "net.keys.json").write_text(keys_text({"squeezenet1_1": pairs}))
+    mapped = invoke(*words, "-o", tmp_path / "mapped.safetensors")
+    assert f"matched by {tmp_path / 'net.keys.json'}" in mapped.stderr
+    own, other = (load_file(tmp_path / name) for name in ("out.safetensors", "mapped.safetensors"))
+    assert own.keys() == other.keys() and all(torch.equal(own[key], other[key]) for key in own)
+    first = next(iter(pairs))
+    (tmp_path / "net.keys.json").write_text(keys_text({"squeezenet1_1": pairs | {first: "gone"}}))
+    refused = invoke(*words, "-o", tmp_path / "mapped.safetensors").exception
+    assert isinstance(refused, MapMismatch)
+    assert str(refused).startswith(f"{tmp_path / 'net.keys.json'}:3: `{first}` comes from `gone` by the map")

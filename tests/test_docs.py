@@ -77,7 +77,9 @@ _HERE = [
 ] + [path.name for path in ROOT.iterdir()]  # fmt: skip
 _READERS_OWN = {
     "README.md": {"alexnet.json", "build/alexnet/alexnet.py"},
-    "CHANGELOG.md": {"config.json", "my_layers.py", "net.py", "net.yaml", "netspec.lock.json", "table.json"},
+    "CHANGELOG.md": {
+        "config.json", "my_layers.py", "net.keys.json", "net.py", "net.yaml", "netspec.lock.json", "table.json",
+    },
     "editor.md": {"netspec.json", "source.yaml"},  # a scope of Helix's
     "ci.md": {"comment.md", "net.svg", "netspec.lock.json", "specs/net.yaml"},
     "commands.md": {"NAME.yaml", "config.json"},
@@ -87,10 +89,10 @@ _READERS_OWN = {
         "netspec/recipe/datasets/patterns.py", "netspec/trainer/data/stripes.py",
     },
     "importing.md": {
-        "FILE.keys.json", "config.json", "family.yaml", "my_layers.py", "net.py", "net.yaml", "reader.yaml",
-        "shares.py",
+        "config.json", "family.yaml", "my_layers.py", "net.py", "net.yaml", "reader.yaml", "scaled.keys.json",
+        "scaled.py", "scaled.yaml", "shares.py",
     },
-    "errors.md": {"netspec.lock.json", "other.yaml"},
+    "errors.md": {"net.keys.json", "net.yaml", "netspec.lock.json", "other.yaml"},
     "machines.md": {"small-sky.yaml", "small.yaml"},
     "recipes.md": {"spec.yaml", "table.json", "tokenizer.json"},
     "symptoms.md": {"netspec.lock.json"},

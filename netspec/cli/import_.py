@@ -86,7 +86,7 @@ def command(
     outputs and gradients: without that proof nothing is written. What a spec cannot say is an error that names the
     line of your code. With --plugin, modules of the classes that its layers build are such layers; --write-plugin
     writes layers that are lacking. Weights load by the same keys; where a spec cannot keep one, FILE.keys.json says
-    which is which.
+    which is which, and `netspec transfer` reads it.
 
     With `--variants` several factories of the module are one file, with a variant for each, which is proven by itself.
     """
@@ -262,8 +262,9 @@ def _from_variants(
     for variant, each in found.members.items():
         click.echo(f"{variant}: {_params(each)} parameters", err=True)
         told_of_proof(each)
-    files.tell_keys(has_others=bool(keys))
-    files.tell_next([each.net for each in found.members.values()], next(iter(found.members)))
+    nets = [each.net for each in found.members.values()]
+    files.tell_keys(nets, next(iter(keys), None), has_others=bool(keys))
+    files.tell_next(nets, next(iter(found.members)))
 
 
 def _from_module(
@@ -277,7 +278,7 @@ def _from_module(
     what = "the spec" if target is None else f"wrote {target}"
     click.echo(f"{what}: {_params(found)} parameters, {len(found.text.splitlines())} lines", err=True)
     told_of_proof(found)
-    files.tell_keys(has_others=not found.keeps_keys)
+    files.tell_keys([found.net], has_others=not found.keeps_keys)
     files.tell_next([found.net])
 
 

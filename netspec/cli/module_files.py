@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,7 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from netspec.cli.common import said
-from netspec.cli.files import check_target, write_together
+from netspec.cli.files import WEIGHTS, check_target, write_together
+from netspec.cli.key_maps import keys_beside, keys_text
 from netspec.diagnostics import UsageError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class ModuleFiles(NamedTuple):
         """
         files: dict[Path, str] = {}
         if self.keys is not None and keys:
-            files[self.keys] = json.dumps(keys, indent=1) + "\n"
+            files[self.keys] = keys_text(keys)
         if self.spec is not None:
             files[self.spec] = text
         if self.plugin is not None and plugin is not None and plugin.layers:
@@ -49,16 +49,26 @@ class ModuleFiles(NamedTuple):
         if self.plugin is not None and plugin is not None:
             _tell_plugin(self.plugin, plugin)
 
-    def tell_keys(self, *, has_others: bool) -> None:
-        """Say whether weights load as they are."""
+    def tell_keys(self, nets: Iterable[Net], variant: str | None = None, *, has_others: bool) -> None:
+        """Say whether weights load as they are, and what carries them over where they do not.
+
+        Args:
+            nets: of the spec, or of all of its variants.
+            variant: one of them that has other keys.
+            has_others: whether the spec has other keys than the module.
+        """
         if not has_others:
             said("its `state_dict` has the module's keys")
             if self.keys is not None and self.keys.exists():
-                said(f"note: {self.keys} is from before; the spec needs none")
-        elif self.keys is None:
+                said(f"note: {self.keys} is from before; the spec needs none: remove it")
+        elif self.spec is None or self.keys is None:
             said("note: its `state_dict` has other keys; with `-o FILE` the map of them is written beside")
         else:
             said(f"wrote {self.keys}: for each key of the spec's `state_dict` that of the module")
+            said("weights, from what `torch.save(module.state_dict(), FILE)` wrote:")
+            words = _words("transfer", self.spec, nets, variant)
+            out = quote(str(self.spec.with_suffix(WEIGHTS)))
+            click.echo(f"  {words} --from FILE -o {out}", err=True)
 
     def tell_next(self, nets: Iterable[Net], variant: str | None = None) -> None:
         """Say how the spec is compiled that was written, with the plugins that it needs.
@@ -67,12 +77,16 @@ class ModuleFiles(NamedTuple):
             nets: of the spec, or of all of its variants.
             variant: one of them.
         """
-        if self.spec is None:
-            return
-        named = dict.fromkeys(name for net in nets for name in _plugins_of(net))
-        words = ["netspec", "compile", *(word for name in named for word in ("--plugin", quote(name)))]
-        words += [quote(str(self.spec)), *(() if variant is None else ("--variant", quote(variant)))]
-        click.echo(f"next: {' '.join(words)}", err=True)
+        if self.spec is not None:
+            click.echo(f"next: {_words('compile', self.spec, nets, variant)}", err=True)
+
+
+def _words(command: str, spec: Path, nets: Iterable[Net], variant: str | None) -> str:
+    """A command on a spec, or on one of its variants, with the plugins that it needs."""
+    named = dict.fromkeys(name for net in nets for name in _plugins_of(net))
+    words = ["netspec", command, *(word for name in named for word in ("--plugin", quote(name)))]
+    words += [quote(str(spec)), *(() if variant is None else ("--variant", quote(variant)))]
+    return " ".join(words)
 
 
 def module_files(spec: Path | None, plugin: Path | None, *, force: bool) -> ModuleFiles:
@@ -86,7 +100,7 @@ def module_files(spec: Path | None, plugin: Path | None, *, force: bool) -> Modu
     Raises:
         UsageError: a file cannot be written, two are one, or the map of the keys is there already.
     """
-    files = ModuleFiles(spec, None if spec is None else spec.with_suffix(".keys.json"), plugin)
+    files = ModuleFiles(spec, None if spec is None else keys_beside(spec), plugin)
     names = {"the spec": files.spec, "the map of its keys": files.keys, "the layers that are lacking": files.plugin}
     taken: dict[str, str] = {}
     for what, file in names.items():

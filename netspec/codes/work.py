@@ -40,7 +40,9 @@ WORK: dict[Code, Page] = {
     ),
     "weights-mismatch": Page(
         "Weights do not belong to the network that they are to be carried over to.",
-        "The message names the layers that differ. Commands end with status 2.",
+        "The message names the layers that differ. Where the import of a module wrote a map of the keys beside the "
+        "spec, net.keys.json beside net.yaml, weights of that module are wanted, and the message names the line of the "
+        "map. Commands end with status 2.",
     ),
     "missing-extra": Page(
         "An optional part is not installed.",

@@ -60,8 +60,25 @@ def _grouped(shapes: Shapes) -> dict[tuple[str, str], list[str]]:
     return groups
 
 
+def by_keys(
+    tensors: Mapping[str, Tensor], keys: Mapping[str, str], shapes: Mapping[str, tuple[int, ...]]
+) -> dict[str, Tensor]:
+    """The tensors of a source under the net's keys and in the net's shapes.
+
+    The proof of an import loads the weights of the module so, and so they are carried over afterwards: a parameter of
+    which the program makes a view, as in `gamma[:, None]` or `table.view(2, 4)`, has the shape of that in the spec.
+
+    Args:
+        tensors: the source's tensors by key.
+        keys: net key → source key.
+        shapes: the net's shapes by key, of as many elements as the source's.
+    """
+    found = {own: tensors[key] for own, key in keys.items()}
+    return {own: x if tuple(x.shape) == shapes[own] else x.reshape(shapes[own]) for own, x in found.items()}
+
+
 def carried(
-    tensors: Mapping[str, Tensor], origins: Mapping[str, str], shapes: Shapes
+    tensors: Mapping[str, Tensor], origins: Mapping[str, str], shapes: Shapes, *, is_mapped: bool = False
 ) -> tuple[dict[str, Tensor], list[str]]:
     """Collect the state dict of the net from the tensors of the source.
 
@@ -69,6 +86,7 @@ def carried(
         tensors: the source's tensors by key.
         origins: net key → source key.
         shapes: the net's shapes by key.
+        is_mapped: whether a map of keys says so, with which the axes of size 1 were proven.
 
     Returns:
         The state dict, and a remark for each tensor that was reshaped.
@@ -76,17 +94,13 @@ def carried(
     Raises:
         NotFinite: a value is infinite or no number: nothing takes such weights.
     """
-    state = {key: tensors[origin] for key, origin in origins.items()}
-    for key, tensor in state.items():
-        _need_finite(tensor, origins[key], key)
     notes: list[str] = []
-    for key, tensor in state.items():
-        if tuple(tensor.shape) != shapes[key]:
-            notes.append(
-                f"`{origins[key]}` is {shape_text(tuple(tensor.shape))}, and {shape_text(shapes[key])} in `{key}`"
-            )
-            state[key] = tensor.reshape(shapes[key])
-    return state, notes
+    for key, origin in origins.items():
+        _need_finite(tensors[origin], origin, key)
+        there = tuple(tensors[origin].shape)
+        if there != shapes[key] and not (is_mapped and squeezed(there) == squeezed(shapes[key])):
+            notes.append(f"`{origin}` is {shape_text(there)}, and {shape_text(shapes[key])} in `{key}`")
+    return by_keys(tensors, origins, shapes), notes
 
 
 def _need_finite(tensor: Tensor, origin: str, key: str) -> None:

@@ -8,15 +8,55 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import zip_longest
+from math import prod
 
 from torch import Tensor
 
 from netspec.torch.carrying import by_words, squeezed
-from netspec.torch.usage import Owner, Shapes, TensorUse
+from netspec.torch.usage import Owner, Shapes, TensorUse, TransferError
+from netspec.views.describe import shape_text
 
 
 class Mismatch(Exception):
     """Source and net do not match; the message names the layers that differ."""
+
+
+class MapMismatch(TransferError):
+    """A map of keys is of another net or of other weights; `key` is the net's key of the entry that shows it, or None
+    where there is no entry."""
+
+    def __init__(self, said: str, key: str | None) -> None:
+        super().__init__(said)
+        self.key = key
+
+
+def by_map(keys: Mapping[str, str], found: Shapes, wanted: Shapes, whole: Collection[str]) -> dict[str, str]:
+    """Match the tensors that a map of keys names.
+
+    Args:
+        keys: the map, net key → source key.
+        found: shapes by key in the source.
+        wanted: shapes by key in the net, without the layers that are left out.
+        whole: all keys of the net.
+
+    Raises:
+        MapMismatch: it names what the net or the source does not have, lacks one of the net's keys, or two tensors have
+            other numbers of elements.
+    """
+    for own, origin in keys.items():
+        if own not in whole:
+            raise MapMismatch(f"the map has `{own}`, from `{origin}`, and the net has no such tensor", own)
+    for own, shape in wanted.items():
+        origin = keys.get(own)
+        leave = f"`--fresh '{layer_of(own)}.*'` leaves this layer out"
+        if origin is None:
+            raise MapMismatch(f"the map does not say where `{own}` of the net comes from; {leave}", None)
+        if origin not in found:
+            raise MapMismatch(f"`{own}` comes from `{origin}` by the map, and the weights have no `{origin}`", own)
+        if prod(found[origin]) != prod(shape):
+            told = f"`{origin}` is {shape_text(found[origin])} there, and {shape_text(shape)} in `{own}`"
+            raise MapMismatch(f"by the map {told}; {leave}", own)
+    return {own: keys[own] for own in wanted}
 
 
 # ---- modules: tensor by tensor, in order of first use

@@ -5,14 +5,14 @@ registered, but seldom in the order in which a forward pass first uses them. So 
 their parameters are listed in order of first use. Parameters with the same layer name on both sides are matched first,
 the others by their position in that order; shapes must be equal. If the source is a module, both models finally run on
 real data. Equal outputs decide between names and order if these disagree; if neither match gives equal outputs, there
-is a warning.
+is a warning. Where a map of keys is given, as the import of a module writes it, that decides alone.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Final
 
@@ -23,7 +23,16 @@ from netspec.diagnostics import UsageError
 from netspec.net import Net
 from netspec.torch.build import build
 from netspec.torch.carrying import by_words, carried, compare_outputs
-from netspec.torch.matching import Mismatch, alike, by_order_and_name, by_shape, by_use, layer_of, owners_of_state
+from netspec.torch.matching import (
+    Mismatch,
+    alike,
+    by_map,
+    by_order_and_name,
+    by_shape,
+    by_use,
+    layer_of,
+    owners_of_state,
+)
 from netspec.torch.usage import Shapes, TransferError, order_of_use, tensors_of
 from netspec.views.describe import shape_text
 
@@ -41,6 +50,7 @@ def transfer(
     *,
     example: Tensor | tuple[Tensor, ...] | None = None,
     fresh: Sequence[str] = (),
+    keys: Mapping[str, str] | None = None,
 ) -> dict[str, Tensor]:
     """A state dict for the built net with the weights of another module of the same architecture.
 
@@ -50,14 +60,17 @@ def transfer(
         example: an input that the source takes, or a tuple of several, batch included; by default a batch of two of
             each of the net's inputs.
         fresh: patterns of keys, as in `"10.*"`: layers whose keys all match are left out, whatever their shapes are.
+        keys: for each key of the net that of the source, as `FromTorch.keys` and `FILE.keys.json` have them: then these
+            decide.
 
     Raises:
         TransferError: the parameters, in order of first use, differ in shape; the message names the first layers that
-            differ. Or a weight is not finite (`NotFinite`).
+            differ. Or `keys` are of another net or source (`MapMismatch`), or a weight is not finite (`NotFinite`).
         UsageError: the net has symbolic sizes, or a pattern matches no layer.
 
     Warns:
-        UserWarning: a tensor was reshaped, or the outputs differ or could not be compared.
+        UserWarning: a tensor was reshaped, with `keys` in more than axes of size 1; or the outputs differ or could not
+            be compared.
 
     >>> import torch
     >>> net = netspec.load("specs/lenet.yaml")
@@ -69,7 +82,7 @@ def transfer(
     >>> torch.equal(ours(x), theirs(x))
     True
     """
-    state, _, notes = transfer_from(source_module, net, example=example, fresh=fresh)
+    state, _, notes = transfer_from(source_module, net, example=example, fresh=fresh, keys=keys)
     for note in notes:
         warnings.warn(note, stacklevel=2)
     return state
@@ -81,6 +94,7 @@ def transfer_from(
     *,
     example: Tensor | tuple[Tensor, ...] | None = None,
     fresh: Sequence[str] = (),
+    keys: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, Tensor], dict[str, str], list[str]]:
     """Like `transfer`, without warnings.
 
@@ -89,13 +103,33 @@ def transfer_from(
     """
     target = build(net, device="meta")
     examples = (example,) if isinstance(example, Tensor) else example
-    inputs = _inputs(net) if examples is None else tuple(each.to("meta") for each in examples)
-    wanted = order_of_use(target, _inputs(net), training=True)
     state = target.state_dict()
     left_out = _fresh(state, fresh)
-    keys = [key for key in state if layer_of(key) not in left_out]
-    tied = _tied(target, keys)
+    wanted = {key: shape for key, shape in _shapes(state).items() if layer_of(key) not in left_out}
     tensors = {key: tensor.detach() for key, tensor in tensors_of(source_module).items()}
+    if keys is None:
+        candidates = _candidates(source_module, target, net, examples, list(wanted), left_out)
+    else:
+        candidates = [by_map(keys, _shapes(tensors), wanted, state)]
+    return _decided(source_module, net, tensors, _shapes(state), candidates, examples, is_mapped=keys is not None)
+
+
+def _candidates(
+    source_module: nn.Module,
+    target: nn.Module,
+    net: Net,
+    examples: tuple[Tensor, ...] | None,
+    keys: Sequence[str],
+    left_out: Collection[str],
+) -> list[dict[str, str]]:
+    """The matches that the order of use allows, with names and without.
+
+    Raises:
+        TransferError: there are none.
+    """
+    inputs = _inputs(net) if examples is None else tuple(each.to("meta") for each in examples)
+    wanted = order_of_use(target, _inputs(net), training=True)
+    tied = _tied(target, keys)
     needed = set(keys)
     problem = ""
     candidates: list[dict[str, str]] = []
@@ -111,10 +145,8 @@ def transfer_from(
                 chosen = {key: origins[key if key in origins else tied[key]] for key in keys}
                 candidates += [chosen] if chosen not in candidates else []
         if candidates:
-            break
-    if not candidates:
-        raise TransferError(f"the weights do not fit `{net.name}`: {problem}")
-    return _decided(source_module, net, tensors, _shapes(state), candidates, examples)
+            return candidates
+    raise TransferError(f"the weights do not fit `{net.name}`: {problem}")
 
 
 def _decided(
@@ -124,6 +156,8 @@ def _decided(
     shapes: Shapes,
     candidates: Sequence[dict[str, str]],
     examples: tuple[Tensor, ...] | None,
+    *,
+    is_mapped: bool,
 ) -> tuple[dict[str, Tensor], dict[str, str], list[str]]:
     """Choose the match with which the net's output equals the source's; the first match if none does.
 
@@ -132,16 +166,16 @@ def _decided(
     """
     doubts: list[str] = []
     if len(candidates) == 1 and len(candidates[0]) < len(shapes):  # with layers left out there is no output to compare
-        state, notes = carried(tensors, candidates[0], shapes)
+        state, notes = carried(tensors, candidates[0], shapes, is_mapped=is_mapped)
         return state, candidates[0], notes
     for origins in candidates:
-        state, notes = carried(tensors, origins, shapes)
+        state, notes = carried(tensors, origins, shapes, is_mapped=is_mapped)
         doubt = compare_outputs(source, net, state, examples)
         if doubt is None:
             return state, origins, notes
         doubts.append(doubt)
     origins = candidates[0]
-    state, notes = carried(tensors, origins, shapes)
+    state, notes = carried(tensors, origins, shapes, is_mapped=is_mapped)
     unsure = ""
     if len(candidates) > 1:
         unsure = (
@@ -156,38 +190,50 @@ def _decided(
 
 
 def transfer_state(
-    state: Mapping[str, Tensor], net: Net, *, ordered: bool = True, fresh: Sequence[str] = ()
-) -> tuple[dict[str, Tensor], dict[str, str]]:
+    state: Mapping[str, Tensor],
+    net: Net,
+    *,
+    ordered: bool = True,
+    fresh: Sequence[str] = (),
+    keys: Mapping[str, str] | None = None,
+) -> tuple[dict[str, Tensor], dict[str, str], list[str]]:
     """A state dict for the built net from a state dict of another implementation.
 
     Without the module, the order of use is not known. Equal keys are taken as they are. Otherwise layers are matched by
-    their shapes if these are unique, else by name, and the rest by order if all shapes agree.
+    their shapes if these are unique, else by name, and the rest by order if all shapes agree. A map of keys comes
+    before all of this, but for weights that have not what it names and have the net's own keys.
 
     Args:
         state: the weights.
         net: the net.
         ordered: False if the order carries no information, as in a safetensors file, which is sorted by name.
         fresh: as for `transfer`.
+        keys: as for `transfer`.
 
     Returns:
-        The state dict, and net key → source key.
+        The state dict; net key → source key; the texts of remarks on what was reshaped or left behind.
 
     Raises:
         TransferError: there is no unambiguous match; the message says what differs, and that the module itself would
-            decide it.
+            decide it. Or `keys` are of another net or source (`MapMismatch`).
         UsageError: a pattern matches no layer.
     """
     target = build(net, device="meta").state_dict()
     left_out = _fresh(target, fresh)
-    keys = [key for key in target if layer_of(key) not in left_out]
+    own = [key for key in target if layer_of(key) not in left_out]
     shapes, stored = _shapes(target), _shapes(state)
-    if stored.keys() <= shapes.keys() and all(key in stored for key in keys):
-        _check_named(net, {key: (stored[key], shapes[key]) for key in keys})
-        return carried(state, {key: key for key in keys}, shapes)[0], {key: key for key in keys}
+    has_own = stored.keys() <= shapes.keys() and all(key in stored for key in own)
+    if keys is not None and not (has_own and any(keys.get(key) not in stored for key in own)):
+        origins = by_map(keys, stored, {key: shapes[key] for key in own}, shapes)
+        weights, notes = carried(state, origins, shapes, is_mapped=True)
+        return weights, origins, [*notes, *_left_behind(stored, keys)]
+    if has_own:
+        _check_named(net, {key: (stored[key], shapes[key]) for key in own})
+        return _with_origins(state, {key: key for key in own}, shapes)
     wanted, found = owners_of_state(target), owners_of_state(state)
     origins = by_shape(found, wanted)
-    named = by_words(stored, {key: shapes[key] for key in keys}, ordered=False)
-    if origins is None and len(named) == len(keys):
+    named = by_words(stored, {key: shapes[key] for key in own}, ordered=False)
+    if origins is None and len(named) == len(own):
         origins = named
     if origins is None:
         same = Counter(shapes.values()) == Counter(stored.values()) or bool(left_out)
@@ -202,8 +248,24 @@ def transfer_state(
                 f"the weights do not fit `{net.name}` in the order in which they are stored: {mismatch}. Layers with "
                 f"the same shapes cannot be told apart. {_MODULE}"
             ) from None
-    chosen = {key: origins[key] for key in keys}
-    return carried(state, chosen, shapes)[0], chosen
+    return _with_origins(state, {key: origins[key] for key in own}, shapes)
+
+
+def _with_origins(
+    state: Mapping[str, Tensor], origins: dict[str, str], shapes: Shapes
+) -> tuple[dict[str, Tensor], dict[str, str], list[str]]:
+    """What was carried, as `transfer_state` gives it."""
+    weights, notes = carried(state, origins, shapes)
+    return weights, origins, notes
+
+
+def _left_behind(stored: Iterable[str], keys: Mapping[str, str]) -> Iterator[str]:
+    """A remark on the tensors that a map does not name."""
+    named = set(keys.values())
+    rest = [key for key in stored if key not in named]
+    if rest:
+        more = f" and {len(rest) - 1:,} more" if len(rest) > 1 else ""
+        yield f"the map does not name `{rest[0]}`{more} of the weights: the net is without"
 
 
 def _check_named(net: Net, pairs: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]) -> None:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner
 
 from netspec.cli.import_ import command
@@ -84,6 +85,11 @@ def test_other_keys_are_written_beside(tmp_path: Path) -> None:
     done = run(tmp_path, "mine:Scaled", "--input", "4", "-o", "scaled.yaml")
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "scaled.keys.json").read_text()) == {"gain.weight": "gain"}
+    (told,) = (line.strip() for line in done.stderr.splitlines() if "netspec transfer" in line)
+    assert told == "netspec transfer scaled.yaml --from FILE -o scaled.safetensors"
+    torch.save({"gain": torch.rand(4)}, tmp_path / "FILE")  # and what it says is done
+    wrote = forking.run("-m", *told.split(), cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, torch=True)
+    assert "wrote scaled.safetensors: 1 tensor, 4 values, matched by scaled.keys.json" in wrote.stderr
 
 
 @pytest.mark.parametrize(

@@ -202,7 +202,7 @@ def test_a_source_with_running_statistics_does_not_fit_a_net_without_them():
 def test_a_state_dict_with_the_nets_own_keys_is_taken_as_it_is():
     net = netspec.loads(SPEC)
     state = dict(reversed(build(net).state_dict().items()))
-    found, origins = transfer_state(state, net)
+    found, origins, _ = transfer_state(state, net)
     assert all(key == origin for key, origin in origins.items())
     assert all(found[key] is state[key] for key in state)
 
@@ -215,7 +215,7 @@ def test_a_state_dict_in_the_nets_order_is_matched_and_the_names_reported():
         "b.weight": torch.zeros(4, 4),
         "b.bias": torch.zeros(4),
     }
-    found, origins = transfer_state(state, net)
+    found, origins, _ = transfer_state(state, net)
     assert found["0.weight"] is state["a.weight"]
     assert origins == {"0.weight": "a.weight", "0.bias": "a.bias", "1.weight": "b.weight", "1.bias": "b.bias"}
 
@@ -228,7 +228,7 @@ def test_a_state_dict_in_another_order_is_matched_by_shape_if_that_leaves_no_cho
         "a.weight": torch.zeros(5, 4),
         "a.bias": torch.zeros(5),
     }
-    _, origins = transfer_state(state, net)
+    _, origins, _ = transfer_state(state, net)
     assert origins["0.weight"] == "a.weight"
 
 
@@ -282,10 +282,10 @@ def test_a_head_for_another_number_of_classes_is_answered_with_how_to_begin_it_a
 def test_a_state_dict_may_leave_its_head_behind():
     net = netspec.loads("name: n\ninput: [4]\nlayers: [{Linear: 4}, {Linear: 4}, {Linear: 3}]\n")
     source = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 9))
-    state, origins = transfer_state({f"x.{k}": v for k, v in source.state_dict().items()}, net, fresh=["2.*"])
+    state, origins, _ = transfer_state({f"x.{k}": v for k, v in source.state_dict().items()}, net, fresh=["2.*"])
     assert list(state) == ["0.weight", "0.bias", "1.weight", "1.bias"]
     assert origins["1.weight"] == "x.1.weight"
-    state, origins = transfer_state(source.state_dict(), net, ordered=False, fresh=["2.*"])
+    state, origins, _ = transfer_state(source.state_dict(), net, ordered=False, fresh=["2.*"])
     assert list(state) == list(origins.values()) == ["0.weight", "0.bias", "1.weight", "1.bias"]
 
 

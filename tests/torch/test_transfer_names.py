@@ -108,7 +108,7 @@ def test_layers_of_one_shape_in_an_ordered_state_dict_are_told_apart_by_name() -
     state = {f"net.{kind}{i}.{key}": torch.randn(5, 5) if key == "weight" else torch.randn(5)
              for kind in ("plain", "gate") for i in range(2) for key in ("weight", "bias")}  # fmt: skip
     for ordered in (True, False):
-        found, origins = transfer_state(state, net, ordered=ordered)
+        found, origins, _ = transfer_state(state, net, ordered=ordered)
         assert origins == {key: f"net.{key}" for key in build(net).state_dict()}
     assert all(torch.equal(found[key], state[origin]) for key, origin in origins.items())
 
@@ -119,7 +119,7 @@ def test_names_come_before_order_for_a_part_of_the_layers_too() -> None:
     )
     layers = {name: nn.Linear(5, 5) for name in ("in", "plain", "gate", "out")}
     state = {f"{name}.{key}": value for name, layer in layers.items() for key, value in layer.state_dict().items()}
-    _, origins = transfer_state(state, net)
+    _, origins, _ = transfer_state(state, net)
     assert [origins[f"{key}.weight"] for key in ("0", "gate", "plain", "3")] == [
         "in.weight", "gate.weight", "plain.weight", "out.weight",
     ]  # fmt: skip
@@ -139,7 +139,7 @@ def test_a_net_that_differs_in_one_shape_is_told_about_the_shape(ordered: bool) 
     assert "`4.weight` is 4 × 6 there, and 5 × 6 in the net" in str(caught.value)
     assert "`--fresh '4.*'`" in str(caught.value)
     assert "sorted" not in str(caught.value)
-    kept, _ = transfer_state(state, here, ordered=ordered, fresh=["4.*"])  # what it says to do
+    kept, _, _ = transfer_state(state, here, ordered=ordered, fresh=["4.*"])  # what it says to do
     assert list(kept) == ["0.weight", "0.bias", "2.weight", "2.bias"]
 
 

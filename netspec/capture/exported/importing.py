@@ -26,6 +26,7 @@ from netspec.capture.proving.differences import CLOSE, share_apart
 from netspec.capture.proving.proof import in_layouts
 from netspec.capture.running.precision import in_64_bits
 from netspec.torch.build import build
+from netspec.torch.carrying import by_keys
 
 _MOST: Final = 2**28
 """Numbers in a tensor that a program computes."""
@@ -71,7 +72,7 @@ def from_exported(
     state = root.state_dict()
     net = build(found.net, check_memory=False)
     shapes = {key: value.shape for key, value in net.state_dict().items()}
-    weights = {own: state[key].reshape(shapes[own]).contiguous().clone() for own, key in found.keys.items()}
+    weights = {key: x.contiguous().clone() for key, x in by_keys(state, found.keys, shapes).items()}
     net.load_state_dict(weights)
     difference = _compared(archive, numbers, root, net, found)
     return ImportedProgram(found, weights, difference, tuple(_notes(graph, root, numbers)))

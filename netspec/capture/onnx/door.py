@@ -20,6 +20,7 @@ from netspec.capture.proving.differences import share_apart
 from netspec.capture.proving.proof import in_layouts
 from netspec.diagnostics import UsageError
 from netspec.torch.build import build
+from netspec.torch.carrying import by_keys
 
 CLOSE: Final = 1e-4
 """The largest difference from onnxruntime, as a share of the largest output, or of 1 where that is smaller."""
@@ -71,7 +72,7 @@ def from_onnx(
     net = build(found.net, check_memory=False)
     shapes = {key: value.shape for key, value in net.state_dict().items()}
     state = network.state_dict()
-    weights = {own: state[key].reshape(shapes[own]).contiguous().clone() for own, key in found.keys.items()}
+    weights = {key: x.contiguous().clone() for key, x in by_keys(state, found.keys, shapes).items()}
     difference, notes = None, list[str]()
     if is_verified:
         net.load_state_dict(weights)

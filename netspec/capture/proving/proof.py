@@ -36,6 +36,7 @@ from netspec.capture.running.users import passing, users_own
 from netspec.capture.shaping.shape import identity
 from netspec.net import Leaf, Net
 from netspec.torch.build import build
+from netspec.torch.carrying import by_keys
 
 
 def placed(net: Net, leaves: Sequence[PlacedItem]) -> list[tuple[str, PlacedItem]]:
@@ -140,9 +141,8 @@ class EqualityProof:
         self.trained_by_spec, self.trained_by_module = self._trained()
         """The keys in the module of the parameters that the spec alone trains, and those that the module alone does."""
         fill(self.theirs, seed, left_out)
-        state = self.theirs.state_dict()
         shapes = {key: value.shape for key, value in self.ours.state_dict().items()}
-        self.ours.load_state_dict({own: state[key].reshape(shapes[own]) for own, key in keys.items()})
+        self.ours.load_state_dict(by_keys(self.theirs.state_dict(), keys, shapes))
         if wide is not None:
             self._place(wide)
 

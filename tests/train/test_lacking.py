@@ -94,7 +94,8 @@ def test_what_a_program_gives_is_left_to_it(given: dict[str, Any], words: str, t
     with pytest.raises(UsageError, match=words) as refused:
         netspec.train(netspec.loads(spec), run=tmp_path / "run", device="cpu", **given)
     net = netspec.loads(spec + _told(str(refused.value)))
-    netspec.train(net, run=tmp_path / "run", device="cpu", quiet=True, report=False, **{"data": _DATA, **given})
+    given = {"data": _DATA, **given}
+    netspec.train(net, run=tmp_path / "run", device="cpu", quiet=True, report=False, **given)
 
 
 @pytest.mark.parametrize(
@@ -113,9 +114,7 @@ def test_a_net_that_no_loss_of_a_recipe_reads_is_told_so(spec: str, tmp_path: Pa
     "command",
     [["train", "--dry-run"], ["train", "--folds", "3"], ["find-lr"], ["launch", "--run", "r", "--slurm", "job.sh"]],
 )
-def test_every_command_that_trains_says_it(
-    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_command_that_trains_says_it(command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("net.yaml").write_text("input: [8]\nlayers: [Linear: 3]\n", encoding="utf-8")
     told = invoke(cli, command[0], "net.yaml", *command[1:])

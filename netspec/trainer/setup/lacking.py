@@ -44,7 +44,11 @@ def beginning(net: Net, *, data: bool = False, loss: bool = False) -> str | None
     losses = ["function"] if loss else _losses(net)
     if not losses:
         return None
-    recipe = {"data": "given" if data or loss else _data(net), **_STEPS, "loss": losses[0] if len(losses) == 1 else losses}
+    recipe = {
+        "data": "given" if data or loss else _data(net),
+        **_STEPS,
+        "loss": losses[0] if len(losses) == 1 else losses,
+    }
     return f"train: {flow(recipe)}"
 
 

@@ -65,7 +65,7 @@ def _losses(net: Net) -> list[Any]:
     inputs = {value.name for value in net.inputs}
     found: list[Any] = []
     for value in net.outputs:
-        if len(value.types) > 1 or value.types[0].dtype != "float32":
+        if len(value.types) != 1 or value.types[0].dtype != "float32":
             continue
         loss = _loss(value.types[0], net, only=len(net.outputs) == 1)
         if len(net.outputs) > 1:

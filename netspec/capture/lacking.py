@@ -52,8 +52,9 @@ _THEN: Final = f"`netspec import {_WRITE}` then writes a layer for it"
 
 
 BEYOND: Final = (
-    "no layer gives what has the batch twice, or not at all: leave that out of the network, which gives what it is "
-    "made of, and let the program compute it, as in a loss of its own: docs/training.md"
+    "no layer gives what has the batch twice, or not at all: leave that out of the network, let it give what that is "
+    'made of, several tensors in a dict, `{"a": a, "b": b}`, and let a program compute it, as in a loss of its own: '
+    "docs/training.md"
 )
 
 

@@ -106,7 +106,7 @@ def test_what_a_program_gives_is_left_to_it(given: dict[str, Any], words: str, t
     ],
 )
 def test_a_net_that_no_loss_of_a_recipe_reads_is_told_so(spec: str, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="reads an output of float32, alone or by a name in `output`, which it has"):
+    with pytest.raises(UsageError, match="a loss reads an output of float32, alone or by its name"):
         netspec.train(netspec.loads(spec), run=tmp_path / "run")
 
 

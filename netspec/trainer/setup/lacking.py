@@ -28,8 +28,8 @@ def without_recipe(net: Net, *, data: bool = False, loss: bool = False) -> Usage
     recipe = beginning(net, data=data, loss=loss)
     if recipe is None:
         return UsageError(
-            f"{told}, and a loss of a recipe reads an output of float32, alone or by a name in `output`, which it has "
-            "not; `loss: function` leaves the loss to a program: docs/training.md"
+            f"{told}, and a loss reads an output of float32, alone or by its name, as of "
+            "`output: {scores: a, value: b}`, which it has not"
         )
     then = "with your own choices" if data or loss else "which trains on made-up data, and then name your own"
     return UsageError(f"{told}: add `{recipe}` to the spec, beside `layers`, {then}; `netspec explain train` has more")

@@ -162,6 +162,18 @@ def test_a_setting_that_cannot_be_applied_says_why(settings: dict[str, object], 
         netspec.loads(text, set=settings)
 
 
+def test_a_spec_without_variables_says_how_a_number_becomes_one() -> None:
+    text = "input: [4]\nlayers: [Linear: 10]\n"
+    with pytest.raises(UsageError) as refused:
+        netspec.loads(text, set={"classes": 7})
+    told = str(refused.value)
+    assert "there are: input. The spec has no `vars`: edit the number where it stands" in told
+    assert "`vars: {classes: 7}` at the top and `classes` in its place" in told
+    named = "vars: {classes: 7}\n" + text.replace("10", "classes")
+    assert netspec.loads(named).output_shape == (7,)
+    assert netspec.loads(named, set={"classes": 9}).output_shape == (9,)
+
+
 @pytest.mark.parametrize(
     ("key", "value", "marked"),
     [

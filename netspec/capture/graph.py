@@ -164,6 +164,8 @@ class RefusedCall(NamedTuple):
     why: str
     region: Region
     """The innermost module that does it."""
+    is_beyond: bool = False
+    """Whether no layer of somebody's own can say it: see `beyond_layers`."""
 
 
 class Modes(NamedTuple):

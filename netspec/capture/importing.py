@@ -27,7 +27,7 @@ from netspec.capture.proving.unused import (
     unused_parts,
     with_unused,
 )
-from netspec.capture.proving.wide import wide_numbers
+from netspec.capture.proving.wide import wide_note, wide_numbers
 from netspec.capture.running.given import check_given, title_of, usual_torch
 from netspec.capture.running.prepared import prepared
 from netspec.capture.running.runs import run
@@ -240,8 +240,7 @@ def proven(module: nn.Module, example: Sequence[Tensor], written: WrittenTrace) 
         )
     if written.left_out:
         notes.append(f"{and_more(written.left_out)}: no key of the spec, which says otherwise what is used of it")
-    if wide.buffers or wide.tables:
-        notes.append("numbers that the module computes of nothing that is saved: the proof has them with 64 bits")
+    notes += wide_note(wide, module, written.left_out)
     whole = _imported(module, written, net, keys, found.proof.unkept)
     return whole._replace(
         difference=found.worst,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from netspec.capture.graph import RefusedCall, Region
+from netspec.capture.graph import RefusedCall, Region, Trace
 
 _TORCH: Final = "torch"
 _OWN: Final = "netspec"
@@ -24,9 +24,12 @@ def _maker(region: Region) -> str:
 
 
 def lacking_layers(refused: Sequence[RefusedCall]) -> list[str]:
-    """The names of the classes of which `--write-plugin` makes layers; none where the network itself is one of them."""
+    """The names of the classes of which `--write-plugin` makes layers; none where the network itself is one of them, or
+    no layer can be made of one."""
     parts = [of_program(each.region) for each in refused]
-    return [] if any(one.parent is None for one in parts) else list(dict.fromkeys(_kind(one) for one in parts))
+    if any(one.parent is None for one in parts) or any(each.is_beyond for each in refused):
+        return []
+    return list(dict.fromkeys(_kind(one) for one in parts))
 
 
 def _kind(region: Region) -> str:
@@ -48,12 +51,32 @@ _WRITE: Final = "--write-plugin my_layers.py"
 _THEN: Final = f"`netspec import {_WRITE}` then writes a layer for it"
 
 
-def advice(refused: Sequence[RefusedCall]) -> str:
-    """What to do about what has no form; empty where layers of one's own do not help, as of a file that is read.
+BEYOND: Final = (
+    "no layer gives what has the batch twice, or not at all: leave that out of the network, let it give what that is "
+    'made of, several tensors in a dict, `{"a": a, "b": b}`, and let a program compute it, as in a loss of its own: '
+    "docs/training.md"
+)
+
+
+def _single(trace: Trace) -> str:
+    """That an input of one number may be meant without an axis for it, where there is such an input."""
+    found = [value for value in trace.inputs if value.shape == (trace.batch, 1)]
+    return "".join(
+        f"`{value.key}` is given as (N, 1); where it is one number for each example, `--input {value.dtype}` gives "
+        "(N). Else: "
+        for value in found[-1:]
+    )
+
+
+def advice(refused: Sequence[RefusedCall], trace: Trace) -> str:
+    """What to do about what has no form in a run; empty where layers of one's own do not help, as of a file that is
+    read.
 
     Layers are written for classes of a program that stand in a network. So code of the network's own `forward` has to
     become one, and a module of torch's to be in one.
     """
+    if any(each.is_beyond for each in refused):
+        return f"{_single(trace)}{BEYOND}"
     classes = lacking_layers(refused)
     if classes:
         return writes_layers("netspec import", classes)

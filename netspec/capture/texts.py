@@ -31,6 +31,7 @@ from netspec.capture.lowering.constants import hoist, settle
 from netspec.capture.lowering.forms import Form
 from netspec.capture.lowering.lifted import unread_dropped
 from netspec.capture.lowering.lowering import Lowering
+from netspec.capture.lowering.meeting import beyond_layers
 from netspec.capture.lowering.slices import joined
 from netspec.capture.modules.offered import missed, plugins_of
 from netspec.capture.patterns.attention import fused, unread
@@ -240,7 +241,7 @@ def items_of(trace: Trace, habits: ListHabits | None = None) -> tuple[list[Place
     lowering.refused.extend(one.refused for one in trace.read)
     heads = {lowering.find(value): i for value, i in trace.heads.items()}
     if lowering.refused:
-        raise _refusal(lowering.refused)
+        raise _refusal(beyond_layers(lowering), trace)
     grown(items)
     if heads:
         aside = set_aside(items, outputs[0], list(heads))
@@ -370,13 +371,13 @@ def _region_at(trace: Trace, place: Place | None) -> Region:
     return next((call.region for call in calls_in(trace.root) if call.place is place and call.region), trace.root)
 
 
-def _refusal(refused: Sequence[RefusedCall]) -> NotCaptured:
+def _refusal(refused: Sequence[RefusedCall], trace: Trace) -> NotCaptured:
     """The error for all that has no form, each once, in the order of the source."""
     told = list(dict.fromkeys(f"  {each.place}: {each.why}" if each.place else f"  {each.why}" for each in refused))
     more = [f"  … and {len(told) - 12} more"] if len(told) > 12 else []
     hints = missed({type(each.region.module) for each in refused})
     message = "\n".join(["a spec cannot say what this module does:", *told[:12], *more, *hints])
-    return NotCaptured(message, refused, advice(refused), lacking_layers(refused))
+    return NotCaptured(message, refused, advice(refused, trace), lacking_layers(refused))
 
 
 def _input(trace: Trace) -> str:

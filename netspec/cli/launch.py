@@ -160,5 +160,7 @@ def _understood(spec: str, options: Sequence[str]) -> Net:
             raise UsageError(f"`--{beside.replace('_', '-')}` behind `--`: leave it out; the file says `--run` itself")
         net = load_spec(spec, given["variant"], given["set_"])
     if net.recipe is None:
-        raise UsageError(f"`{net.name}` has no `train:` recipe; `netspec new NAME` writes a spec that has one")
+        from netspec.trainer.setup.lacking import without_recipe  # imported here: most specs that are launched have one
+
+        raise without_recipe(net)
     return net

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from netspec.diagnostics import Setting, UsageError, did_you_mean
@@ -151,7 +151,7 @@ def apply_settings(spec: Spec, base: Overridden, settings: Mapping[str, Any]) ->
             known = [*(k.text for k, _ in base.vars), *symbols, "input", *_recipe_keys(base.train)]
             meant = parts_meant(base.train, key, tables.tables_of(spec.offer))
             near = did_you_mean(key, known)
-            hint = f"did you mean `{near}`?" if near else f"there are: {', '.join(known)}"
+            hint = f"did you mean `{near}`?" if near else _settable(known, base, setting)
             if meant and (near is None or not near.endswith(f".{key}")):
                 hint = f"did you mean {' or '.join(f'`{part}`' for part in meant)}?"
             if near is None and key.isupper() and symbols:
@@ -159,6 +159,17 @@ def apply_settings(spec: Spec, base: Overridden, settings: Mapping[str, Any]) ->
                 listed = " and ".join(f"`{name}`" for name in open_)
                 hint = f"its input leaves {listed} open: write `--set {open_[0]}={setting.value}`"
             raise UsageError(f"--set {key}: {spec.source.name} has no variable, symbol or recipe key `{key}`; {hint}")
+
+
+def _settable(known: Sequence[str], base: Overridden, setting: _Setting) -> str:
+    """What may be set; where the file has no variables, how a number of it becomes one."""
+    there = f"there are: {', '.join(known)}"
+    if base.vars or not setting.key.isidentifier():
+        return there
+    return (
+        f"{there}. The spec has no `vars`: edit the number where it stands, or give it a name, by "
+        f"`vars: {{{setting.key}: {setting.value}}}` at the top and `{setting.key}` in its place"
+    )
 
 
 class _Setting(NamedTuple):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import netspec
-from netspec.capture.importing import FromTorch
+from netspec.capture.importing import FromTorch, from_torch
 from tests.capture.lessons import PositionalEncoding
 from tests.capture.test_from_torch import imported
 
@@ -80,3 +80,28 @@ def test_other_tables_are_parameters_that_do_not_train(rows: int) -> None:
         assert not found.left_out
     assert found.net.params == 8 * 16 + 16 + (rows * 16 if rows * 16 > 256 else 0)
     assert loads_by_keys(module, found, 6, 8)
+
+
+class _Windowed(nn.Module):
+    """What is weighed with numbers that it has as a buffer, as an attribute, or makes in each run."""
+
+    def __init__(self, kept: str) -> None:
+        super().__init__()
+        self.first = nn.Linear(8, 8)
+        if kept == "buffer":
+            self.register_buffer("window", 0.3 * torch.hann_window(8), persistent=False)
+        elif kept:
+            self.window = 0.3 * torch.hann_window(8)
+        self.kept = kept
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.first(x) * (self.window if self.kept else 0.3 * torch.hann_window(8, dtype=x.dtype))
+
+
+@pytest.mark.parametrize("kept", ["buffer", "attribute", ""])
+def test_a_note_names_the_numbers_that_are_not_saved(kept: str) -> None:
+    found = from_torch(nn.Sequential(nn.Linear(4, 8), _Windowed(kept)), torch.randn(2, 4))
+    told = "the numbers of `1.window` are not saved" if kept else "the module computes numbers of neither its input nor"
+    (note,) = (note for note in found.notes if note.endswith("they were compared with 64 bits"))
+    assert note.startswith(told)
+    assert "Buffer" in found.text

@@ -99,8 +99,12 @@ def test_heads_that_are_merged_with_the_batch_are_an_axis_of_an_einsum() -> None
 REFUSED: list[tuple[Callable[[Any, Any], Any], str]] = [
     (lambda s, x: T.einsum("bii->b", x), r"`bii` in an einsum takes a diagonal"),
     (
-        lambda s, x: T.einsum("bij,bjk", x, x),
+        lambda s, x: T.einsum("bij,cij->b", x, x),
         r"an einsum in which the batch is not one axis of all its tensors",
+    ),
+    (
+        lambda s, x: T.einsum("bij,bjk", x, x),
+        r"of \(N, 4, 4\) and its like it gives a sum over the batch, N, which mixes examples",
     ),
     (lambda s, x: T.linalg.norm(x, "nuc", dim=(1, 2)), r"a norm of a matrix has no form"),
     (

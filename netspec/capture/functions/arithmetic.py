@@ -15,6 +15,7 @@ from netspec.capture.items import PlacedItem, made
 from netspec.capture.lowering.forms import FIXED, Form, NoForm
 from netspec.capture.lowering.lifted import form_of
 from netspec.capture.lowering.lowering import Handler, Lowering
+from netspec.capture.lowering.meeting import apart
 from netspec.capture.modules.binding import bound
 from netspec.capture.numbers.tables import told
 from netspec.capture.running.precision import in_full
@@ -40,11 +41,12 @@ def combined(lowering: Lowering, call: TracedCall, op: str, left: Any, right: An
     result = call.results[0]
     left, right = (_in_kind(lowering, call, value, result.dtype, op) for value in (left, right))
     varying = [value for value in (left, right) if isinstance(value, Traced) and value.varies]
+    _check_in_line(lowering, call, varying)
     of = lowering.anywhere(varying[0])[1] if varying else _fixed_form(lowering, left, right, result)
     a, b = operand(lowering, left, result, of), operand(lowering, right, result, of)
     forms = {form for _, form in (a, b) if form is not None}
     if len(forms) > 1:
-        raise NoForm("the batch is not in the same place in both tensors")
+        raise apart(lowering, call, *varying)
     form = forms.pop() if forms else of
     values = [value for value, _ in (a, b) if isinstance(value, Traced)]
     if op in ("*", "/") and result.dtype != "bool" and len(values) == 2 and _both_repeat(left, right, result, form):
@@ -68,6 +70,17 @@ def combined(lowering: Lowering, call: TracedCall, op: str, left: Any, right: An
         lowering.is_same(result, values[0])
         return
     lowering.add(call, "use", None, terms=(a[0], op, b[0]), form=form)
+
+
+def _check_in_line(lowering: Lowering, call: TracedCall, varying: Sequence[Traced]) -> None:
+    """Require that the batch of two tensors is the same axis of what they give, the last axes of both in line.
+
+    Raises:
+        NoForm: it is not.
+    """
+    values = [lowering.expanded.get(value, value) for value in varying]
+    if len({lowering.anywhere(value)[1].at - len(value.shape) for value in values}) > 1:
+        raise apart(lowering, call, *values)
 
 
 def _fixed_form(lowering: Lowering, left: Any, right: Any, result: Traced) -> Form:
@@ -154,7 +167,10 @@ def operand(lowering: Lowering, value: Any, result: Traced, of: Form) -> tuple[T
     ready, form = lowering.anywhere(value)
     missing = len(result.shape) - len(value.shape)
     if missing:
-        raise NoForm("the tensors have different numbers of axes, so that the batch meets another axis")
+        raise NoForm(
+            f"{form.told(value.shape)} and {of.told(result.shape)} have different numbers of axes, so that the batch, N"
+            ", meets another axis"
+        )
     if value.shape != result.shape and not _broadcasts(value.shape, result.shape, form):
         raise NoForm("the batch is broadcast")
     return ready, form

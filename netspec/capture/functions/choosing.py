@@ -26,6 +26,7 @@ from netspec.capture.items import made
 from netspec.capture.lowering.forms import Form, NoForm
 from netspec.capture.lowering.lookups import numbers_of
 from netspec.capture.lowering.lowering import Handler, Lowering
+from netspec.capture.lowering.meeting import over_batch
 from netspec.capture.modules.binding import bound
 
 # ---- by truth values
@@ -232,7 +233,7 @@ def placed(lowering: Lowering, call: TracedCall, given: dict[str, Any], *, is_sm
     rank = len(value.shape)
     dim = form.axis(along, rank) if along is not None else None
     if dim is None or along is None:
-        raise NoForm(f"`{call.name}` over the batch mixes examples")
+        raise over_batch(lowering, call, f"`{call.name}`")
     if is_smallest:
         turned = made(value.shape, value)
         combined(lowering, part_of(call, turned), "*", value, -1)

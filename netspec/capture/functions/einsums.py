@@ -11,6 +11,7 @@ from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import made
 from netspec.capture.lowering.forms import FIXED, Form, NoForm
 from netspec.capture.lowering.lowering import Lowering
+from netspec.capture.lowering.meeting import met, over_batch
 
 
 class Equation(NamedTuple):
@@ -80,7 +81,7 @@ def _of_one(lowering: Lowering, call: TracedCall, operand: Traced, equation: Equ
         value, form = lowering.anywhere(operand)
         axes = [form.axis(axis, len(part)) for axis in summed]
         if None in axes:
-            raise NoForm("an einsum that sums over the batch mixes examples")
+            raise over_batch(lowering, call, "an einsum that sums")
         between = made(tuple(operand.shape[part.index(letter)] for letter in kept), operand)
         after = form._replace(at=form.at - sum(axis < form.at for axis in summed))
         dim: Any = axes[0] if len(axes) == 1 else axes
@@ -94,6 +95,9 @@ def _of_several(lowering: Lowering, call: TracedCall, operands: Sequence[Traced]
     taken = {i: lowering.anywhere(operand) for i, operand in enumerate(operands) if operand.varies}
     letters = {equation.parts[i][form.at] for i, (_, form) in taken.items()}
     inner = {form.inner for _, form in taken.values()}
+    axes = [axis for axis, letter in enumerate(equation.result) if letter in letters]
+    if len(axes) != 1:
+        raise met(lowering, call, [operands[i] for i in taken], axes)
     if len(letters) > 1 or len(inner) > 1 or not letters <= set(equation.result):
         raise NoForm("an einsum in which the batch is not one axis of all its tensors has no form in a spec")
     batch, merged = letters.pop(), equation.unused()[: len(inner.pop())]

@@ -11,6 +11,7 @@ from netspec.capture.graph import Traced, TracedCall
 from netspec.capture.items import PlacedItem, made
 from netspec.capture.lowering.forms import Form, NoForm
 from netspec.capture.lowering.lowering import Handler, Lowering
+from netspec.capture.lowering.meeting import apart
 from netspec.capture.modules.binding import bound
 
 
@@ -37,10 +38,10 @@ def product(lowering: Lowering, call: TracedCall, left: Any, right: Any) -> None
 
 
 def _of_two(lowering: Lowering, call: TracedCall, left: Traced, right: Traced) -> None:
-    a, b, form = _together(lowering, left, right)
+    a, b, form = _together(lowering, call, left, right)
     rank = len(left.shape)
     if len(right.shape) != rank or form.at >= rank - 2:
-        raise NoForm("the batch is not in the same place in both tensors")
+        raise apart(lowering, call, left, right, sums=True)
     axes = "habcefg"[: rank - 3 + len(form.inner)]
     sizes = [form.shape(tensor.shape, lowering.batch)[1:-2] for tensor in (left, right)]
     one, other = (_named(axes, own, theirs) for own, theirs in zip(sizes, reversed(sizes), strict=True))
@@ -54,7 +55,7 @@ def _named(axes: str, own: Sequence[int], theirs: Sequence[int]) -> str:
     return " ".join(("n", *names))
 
 
-def _together(lowering: Lowering, left: Traced, right: Traced) -> tuple[Traced, Traced, Form]:
+def _together(lowering: Lowering, call: TracedCall, left: Traced, right: Traced) -> tuple[Traced, Traced, Form]:
     """Two tensors, and where the batch is in both. What is merged with it may be one axis in one of them, and several
     in the other: windows, by rows and columns.
 
@@ -66,7 +67,7 @@ def _together(lowering: Lowering, left: Traced, right: Traced) -> tuple[Traced, 
     if form == other:
         return a, b, form
     if form.at != other.at or prod(form.inner) != prod(other.inner):
-        raise NoForm("the batch is not in the same place in both tensors")
+        raise apart(lowering, call, left, right, sums=True)
     after = Form(form.at, (prod(form.inner),))
     found: list[Traced] = []
     for value, tensor, own in ((a, left, form), (b, right, other)):

@@ -12,6 +12,7 @@ from netspec.capture.graph import TracedCall
 from netspec.capture.items import made
 from netspec.capture.lowering.forms import NoForm
 from netspec.capture.lowering.lowering import Handler, Lowering
+from netspec.capture.lowering.meeting import over_batch
 from netspec.capture.modules.binding import bound
 
 
@@ -43,7 +44,7 @@ def _reduced(lowering: Lowering, call: TracedCall, name: str, given: dict[str, A
     dims = list(range(rank)) if given["dim"] is None else _dims(given["dim"])
     wanted = [form.axis(dim, rank) for dim in dims]
     if None in wanted:
-        raise NoForm(f"`{call.name}` over the batch mixes examples")
+        raise over_batch(lowering, call, f"`{call.name}`")
     found = [dim for dim in wanted if dim is not None]
     dim = found[0] if len(found) == 1 else tuple(sorted(found))
     gone = 0 if given["keepdim"] else sum(d % rank < form.at for d in dims)

@@ -17,6 +17,7 @@ from netspec.capture.lowering.constants import Homes, is_repeated, item_of, note
 from netspec.capture.lowering.forms import AxisMoves, Form, NoForm, Unmovable
 from netspec.capture.lowering.lifted import Lifted, form_of, give_lifted, lift, lifted_value, move_lifted
 from netspec.capture.lowering.lookups import ChosenPlaces, followed
+from netspec.capture.lowering.meeting import refuse
 from netspec.capture.lowering.positions import position_free
 from netspec.capture.lowering.slices import called, layer_of_slices, norm_of_places
 from netspec.capture.modules import layers
@@ -53,6 +54,8 @@ class Lowering:
         """Of a parameter that is seen in another shape, the parameter and the shape."""
         self.roots: dict[Traced, Traced] = {}  # of numbers that are others in another shape, those
         self.refused: list[RefusedCall] = []
+        self.met: dict[Traced, tuple[int, ...]] = {}
+        """Of what has no form since examples meet, the axes in which it has the batch."""
         self.items: list[PlacedItem] = []
         self.saved = frozenset(trace.root.module.state_dict())
         self.kept = self.saved | own_buffers(trace.root.module)
@@ -109,14 +112,12 @@ class Lowering:
                     if step.layer is None:
                         self.computed += [value for value in step.results if not value.varies]
             except NoForm as reason:
-                if isinstance(step, TracedCall) and not any(value.varies for value in step.results):
-                    del self.items[count:]  # it may be that nobody reads what has no form
-                    self.parameters = known
-                    self.unsaid.update(dict.fromkeys(step.results, RefusedCall(step.place, str(reason), region)))
+                if isinstance(step, Region) or any(value.varies for value in step.results):
+                    refuse(self, step, region, reason)
                     continue
-                self.refused.append(RefusedCall(step.place, str(reason), step if isinstance(step, Region) else region))
-                for value in step.results if isinstance(step, TracedCall) else step.outputs:
-                    self.forms.setdefault(value, Form())
+                del self.items[count:]  # it may be that nobody reads what has no form
+                self.parameters = known
+                self.unsaid.update(dict.fromkeys(step.results, RefusedCall(step.place, str(reason), region)))
         for value in region.outputs:
             self.ready(value)
             give_lifted(self, value)

@@ -17,6 +17,7 @@ from netspec.capture.graph import NotCaptured, Region
 from netspec.capture.lacking import of_program
 from netspec.capture.plugging.anew import check_anew, is_close, with_own
 from netspec.capture.plugging.arguments import fields_of, literal
+from netspec.capture.plugging.batches import check_batch
 from netspec.capture.plugging.rules import rule_of
 from netspec.capture.plugging.trials import Bench, ModuleCall, quiet, tie
 from netspec.capture.plugging.written import LayerText, layer_name, plugin_text
@@ -99,8 +100,8 @@ def _kinds(error: NotCaptured) -> list[type[nn.Module]]:
     found: dict[str, Region] = {}
     for each in error.refused:
         region = of_program(each.region)
-        if region.parent is None:
-            raise error  # which says what to do with code of the network itself
+        if region.parent is None or each.is_beyond:
+            raise error  # which says what to do with code of the network itself, and of what is no layer
         found[region.path] = region
     outer = [one for one in found.values() if not any(above.path in found for above in _above(one))]
     return list(dict.fromkeys(type(one.module) for one in outer))
@@ -126,6 +127,7 @@ def _layers(
     for kind in kinds:
         _check_importable(kind)
         calls = _called(kind, module, example)
+        check_batch(kind, module, example)
         bench = Bench(calls[0])
         tie(bench, [call.shapes for call in calls], [call.arguments for call in calls])
         fields = fields_of(bench, calls)

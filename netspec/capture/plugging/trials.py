@@ -145,6 +145,8 @@ def _kept(module: nn.Module, inputs: Sequence[Tensor]) -> KeptMemory | None:
         found.append((*flags, rest))
     (first, last, more), (_, _, less) = found
     each = more - less
+    if more < _BATCH * each:  # where examples meet, it grows faster than the batch
+        return None
     return KeptMemory(first, last, each, more - _BATCH * each)
 
 

@@ -150,10 +150,10 @@ class EqualityProof:
         """Give numbers that are computed with 32 bits on the one side, and with 64 on the other, to both with 64."""
         ours = dict(self.ours.named_buffers())
         for name, numbers in wide.buffers.items():
-            ours[name].copy_(_refined(ours[name], WideTable(numbers, ROUNDED)))
+            ours[name].copy_(refined(ours[name], WideTable(numbers, ROUNDED)))
         for part, name, tensor in kept_numbers(self.theirs, self.left_out) if wide.tables else ():
             for table in wide.tables:
-                tensor = _refined(tensor, table)
+                tensor = refined(tensor, table)
             setattr(part, name, tensor)
 
     def _trained(self) -> tuple[list[str], list[str]]:
@@ -288,10 +288,10 @@ def kept_numbers(module: nn.Module, left_out: Collection[str]) -> Iterator[tuple
                 yield part, name, value
 
 
-def _refined(tensor: Tensor, table: WideTable) -> Tensor:
+def refined(tensor: Tensor, table: WideTable) -> Tensor:
     """Numbers with 64 bits in the place of those of a tensor, if it has them with 32; else the tensor."""
     if tensor.is_complex():
-        return torch.complex(_refined(tensor.real, table).double(), _refined(tensor.imag, table).double())
+        return torch.complex(refined(tensor.real, table).double(), refined(tensor.imag, table).double())
     if tensor.numel() == table.numbers.numel():
         numbers, apart = table.numbers.double().reshape(tensor.shape), table.apart
         low = numbers <= _LOWEST  # the lowest number with 64 bits is another than that with 32

@@ -10,8 +10,10 @@ from torch import Tensor, nn
 from netspec.capture.graph import NotCaptured, Trace
 from netspec.capture.items import PlacedItem, layers_of
 from netspec.capture.patterns.rotary import angles_of, uncertain
-from netspec.capture.proving.proof import ROUNDED, WideNumbers, WideTable, kept_numbers, placed
+from netspec.capture.proving.proof import ROUNDED, WideNumbers, WideTable, kept_numbers, placed, refined
+from netspec.capture.proving.unused import and_more
 from netspec.capture.running.copying import copied
+from netspec.capture.running.named import named_modules
 from netspec.capture.running.precision import in_64_bits
 from netspec.capture.running.runs import run
 from netspec.capture.texts import WrittenTrace
@@ -50,6 +52,26 @@ def wide_numbers(
     wide = {id(old): new.numbers for old, new in pairs if new.numbers is not None}
     found = {f"{path}.value": wide[id(item)] for path, item in computed.items() if id(item) in wide}
     return WideNumbers(found, tables)
+
+
+def wide_note(wide: WideNumbers, module: nn.Module, left_out: Collection[str]) -> Iterator[str]:
+    """That a spec has such numbers, with the names of those that the module keeps."""
+    if not wide.buffers and not wide.tables:
+        return
+    tables = [*wide.tables, *(WideTable(numbers, ROUNDED) for numbers in wide.buffers.values())]
+    paths = {part: path for path, part in named_modules(module).items()}
+    names = [
+        f"{paths[part]}.{name}".lstrip(".")
+        for part, name, kept in kept_numbers(module, left_out)
+        if any(refined(kept, table) is not kept for table in tables)
+    ]
+    told = "the module computes numbers of neither its input nor its weights"
+    if names:
+        told = f"the numbers of {and_more(names)} are not saved with the weights"
+    yield (
+        f"{told}: the spec has them, or what computes them, and loading weights does not change them; they were "
+        "compared with 64 bits"
+    )
 
 
 def _tables(turns: Tensor, module: nn.Module, left_out: Collection[str]) -> Iterator[WideTable]:

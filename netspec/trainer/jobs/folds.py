@@ -22,6 +22,7 @@ from netspec.trainer.run.checkpoint import clear_orphans
 from netspec.trainer.run.directory import RunDirectory, create_run
 from netspec.trainer.run.records import Record, figure_text
 from netspec.trainer.run.result import RunResult
+from netspec.trainer.setup.lacking import without_recipe
 
 _NAME = "fold-{}"
 _TABLE = "folds.csv"
@@ -130,7 +131,7 @@ def _checked(place: Path, folds: int) -> set[int]:
 def _with_fold(net: Net, fold: int, folds: int) -> Recipe:
     recipe = net.recipe
     if recipe is None:
-        raise UsageError(f"`{net.name}` has no `train:` recipe; `netspec new NAME` writes a spec that has one")
+        raise without_recipe(net)
     if folds < 2:
         raise UsageError(f"{folds} folds are none: the least is 2, of which each is held out once")
     if recipe.data.has_validation:

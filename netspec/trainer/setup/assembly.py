@@ -34,6 +34,7 @@ from netspec.trainer.measure.objective import make_objective
 from netspec.trainer.setup.balance import balanced, draw_evenly
 from netspec.trainer.setup.division import check_division, divide
 from netspec.trainer.setup.following import check_looks_back, check_tokens
+from netspec.trainer.setup.lacking import without_recipe
 from netspec.trainer.setup.options import Options
 from netspec.trainer.setup.supplied import Supplied
 from netspec.trainer.setup.trainer import Trainer
@@ -139,7 +140,7 @@ def _trainable(net: Net, options: Options) -> tuple[Net, Recipe]:
     """
     recipe = net.recipe
     if recipe is None:
-        raise UsageError(f"`{net.name}` has no `train:` recipe; `netspec new NAME` writes a spec that has one")
+        raise without_recipe(net)
     sizes = [size for value in net.inputs for size in value.type.shape]
     if symbols := [str(size) for size in sizes if not isinstance(size, int)]:
         settings = " ".join(f"--set {name}=…" for name in dict.fromkeys(symbols))

@@ -13,6 +13,7 @@ from netspec.recipe.losses.function import Function
 from netspec.recipe.resolved import Recipe, best_metric
 from netspec.trainer.data.supplied import GivenData, given_data
 from netspec.trainer.measure.given import name_of
+from netspec.trainer.setup.lacking import without_recipe
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,7 @@ def supplied(
     if recipe is None:
         if data is None and loss is None:
             return net, found  # what it lacks is said elsewhere
-        raise UsageError(
-            f"`{net.name}` has no `train:` recipe, which says how to train: add `train: {{data: given, loss: function, "
-            "optimizer: {Adam: {lr: 0.001}}, batch_size: 32, epochs: 10}`, with your own choices"
-        )
+        raise without_recipe(net, data=data is not None, loss=loss is not None)
     _need(recipe, found, resume, call)
     if given is not None:
         recipe = _with_data(recipe, given)

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 
+from netspec.capture.excerpts import given_text
 from netspec.capture.graph import NotCaptured, Region
 from netspec.capture.lacking import of_program
 from netspec.capture.plugging.anew import check_anew, is_close, with_own
@@ -191,7 +192,7 @@ def _called(kind: type[nn.Module], module: nn.Module, example: Sequence[Tensor])
         tensors = {name: value.detach() for name, value in given.items() if isinstance(value, Tensor)}
         for name, value in given.items():
             if name not in tensors and value is not signature.parameters[name].default:
-                raise NotCaptured(f"{told}: it is given {value!r} as `{name}`, and layers are given tensors")
+                raise NotCaptured(f"{told}: it is given {given_text(value)} as `{name}`, and layers are given tensors")
         if not tensors or any(tensor.dim() == 0 for tensor in tensors.values()):
             raise NotCaptured(f"{told}: it is given no tensor, or one without a batch")
         found.append(ModuleCall(part, with_own(part, made), tuple(tensors.values()), tuple(tensors)))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import netspec
 from netspec.comparison import Comparison, alignment, compare
-from netspec.comparison.alignment import Place, Weights, pairing
+from netspec.comparison.alignment import ComparedLayer, PairWeights, pairing
 from netspec.net import Leaf, Net
 
 
@@ -133,7 +133,7 @@ def test_a_layer_that_moved_is_told_where_it_was_and_where_it_is() -> None:
     ]  # fmt: skip
 
 
-def _best(a: Sequence[Place], b: Sequence[Place], weights: Weights, i: int = 0, j: int = 0) -> int:
+def _best(a: Sequence[ComparedLayer], b: Sequence[ComparedLayer], weights: PairWeights, i: int = 0, j: int = 0) -> int:
     """The greatest sum of weights, by trying all."""
     if i == len(a) or j == len(b):
         return 0
@@ -145,17 +145,17 @@ def _best(a: Sequence[Place], b: Sequence[Place], weights: Weights, i: int = 0, 
 def test_no_pairing_is_better() -> None:
     chance = random.Random(0)
 
-    def places() -> list[Place]:
-        found: list[Place] = []
+    def places() -> list[ComparedLayer]:
+        found: list[ComparedLayer] = []
         for at in range(chance.randint(0, 5)):
             name, kind = chance.choice(["a", "b", "h.0.a", "h.1.a", str(at)]), chance.choice("LR")
             if all(one.path != name for one in found):
-                found.append(Place(name, kind, (kind, chance.randint(0, 1))))
+                found.append(ComparedLayer(name, kind, (kind, chance.randint(0, 1))))
         return found
 
     for _ in range(300):
         a, b = places(), places()
-        weights = Weights(a, b)
+        weights = PairWeights(a, b)
         assert sum(weights.of(i, j) for i, j in pairing(a, b)) == _best(a, b, weights)
 
 

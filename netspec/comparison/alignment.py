@@ -22,7 +22,7 @@ _IN_BOTH: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ComparedLayer:
     """A layer for the alignment."""
 
     path: str
@@ -45,14 +45,14 @@ Pairs = list[tuple[int, int]]
 """Indices in both sequences; both grow."""
 
 
-def pairing(a: Sequence[Place], b: Sequence[Place]) -> Pairs:
+def pairing(a: Sequence[ComparedLayer], b: Sequence[ComparedLayer]) -> Pairs:
     """Which layers of two nets are paired; only those of one type are.
 
     As few named layers as possible that are in both nets, and as few layers as possible, are left without a partner;
     then as many pairs as possible have equal arguments, then equal paths. Beyond a million pairs of layers it is the
     better of two quick ways, one that begins with the paths and one that begins with what the layers are.
     """
-    weights = Weights(a, b)
+    weights = PairWeights(a, b)
     start = 0
     while start < min(len(a), len(b)) and a[start] == b[start]:
         start += 1
@@ -71,11 +71,11 @@ def pairing(a: Sequence[Place], b: Sequence[Place]) -> Pairs:
     return [*((i, i) for i in range(start)), *inner, *ends]
 
 
-class Weights:
+class PairWeights:
     """How much is won by pairing two layers; 0 if they are of two types. A pair is worth more than all equal arguments
     together, and those more than all equal paths."""
 
-    def __init__(self, a: Sequence[Place], b: Sequence[Place]) -> None:
+    def __init__(self, a: Sequence[ComparedLayer], b: Sequence[ComparedLayer]) -> None:
         self.a, self.b = a, b
         self._unit = min(len(a), len(b)) + 1
         known_a, known_b = ({(one.path, one.type) for one in places if one.is_named} for places in (a, b))
@@ -135,7 +135,7 @@ def best_pairs(weights: Sequence[Sequence[float]], columns: int) -> Pairs:
 # ---- quick ways
 
 
-def _by_paths(a: Sequence[Place], b: Sequence[Place]) -> Iterator[tuple[int, int]]:
+def _by_paths(a: Sequence[ComparedLayer], b: Sequence[ComparedLayer]) -> Iterator[tuple[int, int]]:
     """The most layers of one path and type whose order is the same, and between them as `_by_keys`."""
     where = {(one.path, one.type): j for j, one in enumerate(b)}
     common = [(i, where[one.path, one.type]) for i, one in enumerate(a) if (one.path, one.type) in where]
@@ -164,7 +164,7 @@ def _growing(pairs: Pairs) -> Pairs:
     return found[::-1]
 
 
-def _by_keys(a: Sequence[Place], b: Sequence[Place]) -> Iterator[tuple[int, int]]:
+def _by_keys(a: Sequence[ComparedLayer], b: Sequence[ComparedLayer]) -> Iterator[tuple[int, int]]:
     """Equal layers first, then in each stretch between them those of one type."""
     for tag, a0, a1, b0, b1 in aligned([one.key for one in a], [one.key for one in b]):
         if tag == "equal":

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from netspec.comparison.alignment import Place, pairing
+from netspec.comparison.alignment import ComparedLayer, pairing
 from netspec.kinds import kinds_of
 from netspec.net import Leaf
 
@@ -24,7 +24,7 @@ class Change:
 
 def changes_of(a: Sequence[Leaf], b: Sequence[Leaf]) -> Iterator[Change]:
     """The layers that differ, in order: those of a net alone, and those of both with other arguments."""
-    olds, news = ([Place(leaf.path, leaf.type, key(leaf)) for leaf in leaves] for leaves in (a, b))
+    olds, news = ([ComparedLayer(leaf.path, leaf.type, key(leaf)) for leaf in leaves] for leaves in (a, b))
     i0 = j0 = 0
     for i, j in [*pairing(olds, news), (len(a), len(b))]:
         yield from (Change("removed", old, None) for old in a[i0:i])

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from netspec.capture.excerpts import excerpt, given_text
 from netspec.capture.graph import NotCaptured
 from netspec.capture.variants import from_torch_variants
+from netspec.excerpts import excerpt, given_text
 
 pytestmark = pytest.mark.needs_torch
 

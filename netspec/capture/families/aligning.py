@@ -10,8 +10,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from netspec.capture.excerpts import excerpt
 from netspec.capture.families.tree import MemberList, Node
+from netspec.excerpts import excerpt
 
 Symbol = tuple[object, ...]
 """Equal for items that are alike, with all in them."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any, Final, NamedTuple
 
-from netspec.capture.excerpts import given_text
+from netspec.excerpts import given_text
 
 
 class NoForm(Exception):

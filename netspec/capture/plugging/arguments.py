@@ -8,11 +8,11 @@ from typing import Any, Final, NamedTuple
 
 from torch import nn
 
-from netspec.capture.excerpts import given_text
 from netspec.capture.graph import NotCaptured
 from netspec.capture.modules.layers import at
 from netspec.capture.plugging.trials import Bench, ModuleCall, numbers_of, others_of, quiet, with_number
 from netspec.capture.running.named import named_modules
+from netspec.excerpts import given_text
 
 
 class KeptField(NamedTuple):

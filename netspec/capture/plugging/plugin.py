@@ -13,7 +13,6 @@ from typing import Any, Final, NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 
-from netspec.capture.excerpts import given_text
 from netspec.capture.graph import NotCaptured, Region
 from netspec.capture.lacking import of_program
 from netspec.capture.plugging.anew import check_anew, is_close, with_own
@@ -26,6 +25,7 @@ from netspec.capture.running.making import made_with
 from netspec.capture.running.modes import as_it_was
 from netspec.capture.running.named import named_modules
 from netspec.capture.running.runs import all_resized
+from netspec.excerpts import given_text
 from netspec.layers import MODULE_OF
 
 T = TypeVar("T")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-_LONGEST: Final = 60
+LONGEST: Final = 60
 """Letters up to which a list or a text is shown as it is."""
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},]|[^"\[\]{},]+')
 
@@ -29,27 +29,27 @@ def given_text(value: object) -> str:
     ('[100 values]', '(1, 2)', 60)
     """
     text = repr(value)
-    if len(text) > _LONGEST:
+    if len(text) > LONGEST:
         text = excerpt(" ".join(text.split()))
-    return text if len(text) <= _LONGEST else _cut(text)
+    return text if len(text) <= LONGEST else _cut(text)
 
 
 def _pieces(line: str) -> Iterator[str]:
     depth, part = 0, ""
     for token in _TOKEN.findall(line):
         if depth == 0 and token != "[":
-            yield token if len(token) <= _LONGEST else _cut(token)
+            yield token if len(token) <= LONGEST else _cut(token)
             continue
         depth += (token == "[") - (token == "]")
         part += token
         if depth == 0:
-            yield part if len(part) <= _LONGEST else _shaped(part)
+            yield part if len(part) <= LONGEST else _shaped(part)
             part = ""
-    yield part if len(part) <= _LONGEST else _cut(part)
+    yield part if len(part) <= LONGEST else _cut(part)
 
 
 def _cut(text: str) -> str:
-    return f"{text[: _LONGEST - 2]}…{text[-1]}"
+    return f"{text[: LONGEST - 2]}…{text[-1]}"
 
 
 def _shaped(text: str) -> str:

@@ -168,8 +168,10 @@ def value_text(layer_type: str, name: str, value: Any) -> str:
 def _listed(value: Any) -> str:
     """A value as in YAML; of a long list the first numbers and the last, of one of lists its shape."""
     text = shown(_cut(value)).replace(f"'{_REST}'", _REST)
-    is_table = isinstance(value, tuple) and any(isinstance(item, tuple) for item in cast("tuple[Any, ...]", value))
-    return excerpt(shown(value)) if is_table and len(text) > LONGEST else text
+    if len(text) <= LONGEST or not isinstance(value, tuple):
+        return text
+    items = cast("tuple[Any, ...]", value)
+    return excerpt(shown(items)) if any(isinstance(item, tuple) for item in items) else text
 
 
 def _cut(value: Any) -> Any:

@@ -27,7 +27,7 @@ class Tower(NamedTuple):
     wider: int | None = None
     """The block whose inner layer is wider."""
     stems: int = 0
-    """Layers in front of the blocks, without a name."""
+    """Layers in front of the blocks, without a name: few, since each may take the place of a layer with one."""
 
     def net(self) -> Net:
         """The net, compiled."""

@@ -14,7 +14,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "netspec"
 
 FLOORS = [
-    {"asked", "called", "diagnostics", "extras", "files", "writing"},
+    {"asked", "called", "diagnostics", "excerpts", "extras", "files", "writing"},
     {"text", "dims"},
     {"expressions", "symbols", "render"},
     {"kinds", "arguments", "called", "meant", "validation", "codes", "errors"},

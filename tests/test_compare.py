@@ -96,6 +96,16 @@ def test_what_is_no_value_for_each_axis_or_another_stays_a_change(one: str, othe
     assert [name for name, _, _ in change.arguments] == [argument]
 
 
+def test_tables_that_differ_are_told_by_their_shapes() -> None:
+    def net(start: float, columns: int) -> Net:
+        rows = [[start + column / 7 for column in range(columns)] for _ in range(5)]
+        return netspec.loads(f"input: [5, 1]\nlayers:\n  - Buffer: {rows}\n")
+
+    wider, other = (compare(net(0, 8), b).differences[-1] for b in (net(0, 9), net(1, 8)))
+    assert wider == "~ 0  Buffer: value [5 × 8 values] → [5 × 9 values]"
+    assert other == "~ 0  Buffer: value [5 × 8 values] → other values"
+
+
 def test_freezing_is_a_change() -> None:
     frozen = CHAIN.replace(
         "  - Flatten", "  - Conv2d: {{out_channels: 4, kernel_size: 1}}\n    freeze: true\n  - Flatten"

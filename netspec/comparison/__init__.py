@@ -294,10 +294,12 @@ def _words(change: Change, say: Say) -> str:
         return layer_text(leaf)
     assert change.a is not None
     layer = change.a.type
-    parts = [
-        f"{say(name)} {value_text(layer, name, old)} → {value_text(layer, name, new)}"
-        for name, old, new in change.arguments
-    ]
+    parts: list[str] = []
+    for name, old, new in change.arguments:
+        before, after = (value_text(layer, name, value) for value in (old, new))
+        if before == after and isinstance(old, tuple):  # of long lists not all is shown
+            after = say("other values")
+        parts.append(f"{say(name)} {before} → {after}")
     return f"{layer}: {', '.join(parts)}"
 
 

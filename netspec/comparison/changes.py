@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
-from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, cast
+from typing import Any, Literal, cast
 
+from netspec.comparison.alignment import ComparedLayer, pairing
 from netspec.kinds import kinds_of
 from netspec.net import Leaf
-
-_MOST_PAIRS: Final = 2_000_000
-"""Equal pairs of layers up to which the alignment is exact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,29 +23,15 @@ class Change:
 
 
 def changes_of(a: Sequence[Leaf], b: Sequence[Leaf]) -> Iterator[Change]:
-    """Align the layers by type and arguments; within a differing stretch, align them again by type alone, so that a
-    layer with other arguments is reported as changed and not as removed and added."""
-    for tag, a0, a1, b0, b1 in aligned([key(leaf) for leaf in a], [key(leaf) for leaf in b]):
-        if tag != "equal":
-            yield from _stretch(a[a0:a1], b[b0:b1])
-
-
-def _stretch(a: Sequence[Leaf], b: Sequence[Leaf]) -> Iterator[Change]:
-    for tag, a0, a1, b0, b1 in aligned([leaf.type for leaf in a], [leaf.type for leaf in b]):
-        if tag == "equal":
-            for old, new in zip(a[a0:a1], b[b0:b1], strict=True):
-                yield Change("changed", old, new, tuple(arguments_of(old, new)))
-        else:
-            yield from (Change("removed", old, None) for old in a[a0:a1])
-            yield from (Change("added", None, new) for new in b[b0:b1])
-
-
-def aligned(a: Sequence[Hashable], b: Sequence[Hashable]) -> Sequence[tuple[str, int, int, int, int]]:
-    """difflib's opcodes. With many equal pairs, difflib's heuristic (`autojunk`) is used, since the time grows with
-    their number: two nets of 10,000 equal layers have a hundred million."""
-    often = Counter(b)
-    pairs = sum(often[one] for one in a)
-    return difflib.SequenceMatcher(None, a, b, autojunk=pairs > _MOST_PAIRS).get_opcodes()
+    """The layers that differ, in order: those of a net alone, and those of both with other arguments."""
+    olds, news = ([ComparedLayer(leaf.path, leaf.type, key(leaf)) for leaf in leaves] for leaves in (a, b))
+    i0 = j0 = 0
+    for i, j in [*pairing(olds, news), (len(a), len(b))]:
+        yield from (Change("removed", old, None) for old in a[i0:i])
+        yield from (Change("added", None, new) for new in b[j0:j])
+        if i < len(a) and olds[i].key != news[j].key:
+            yield Change("changed", a[i], b[j], tuple(arguments_of(a[i], b[j])))
+        i0, j0 = i + 1, j + 1
 
 
 def key(leaf: Leaf) -> Hashable:

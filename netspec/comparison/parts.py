@@ -11,9 +11,10 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from netspec.comparison.changes import aligned, key
+from netspec.comparison.alignment import aligned, best_pairs
+from netspec.comparison.changes import key
 from netspec.layers.base import TensorType
-from netspec.net import As, Leaf, Net, Node, Scope, Sequential, Use, walk
+from netspec.net import As, Leaf, Net, Node, Scope, Sequential, Use, leaves, walk
 from netspec.views.describe import term_text
 from netspec.views.fold import Item, Join, LayerGroup, Unit, fold, stacked
 
@@ -21,6 +22,8 @@ Kind = Literal["same", "changed", "replaced", "added", "removed"]
 
 _MOST_CELLS: Final = 400_000
 """PairLayout of items up to which the best alignment is looked for; beyond, equal ones are aligned in a hurry."""
+_SAME_PATH: Final = 1e-6
+"""What one path makes two parts more like each other: less than any difference, however many there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,11 @@ class Portion:
     """Equal for layers that may stand in each other's place."""
     layers: Counter[Hashable]
     """The layers inside, those of all repetitions."""
+
+    @property
+    def path(self) -> str:
+        """Where it stands, or where the first of its repetitions does; empty for a named value."""
+        return next((leaf.path for node in nodes_of(self.item) for leaf in leaves(node)), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,13 +194,14 @@ def output_of(item: Item | BranchOf) -> TensorType:
 
 
 def _pairs(a: Sequence[Portion], b: Sequence[Portion]) -> Iterator[SideBySide]:
-    """The pairs of two chains: equal ends first, which most comparisons have, and the best alignment between."""
+    """The pairs of two chains: equal ends of equal paths first, which most comparisons have, and the best alignment
+    between."""
     start = 0
-    while start < min(len(a), len(b)) and a[start].key == b[start].key:
+    while start < min(len(a), len(b)) and _is_same(a[start], b[start]):
         yield SideBySide("same", a[start], b[start])
         start += 1
     end = 0
-    while end < min(len(a), len(b)) - start and a[-1 - end].key == b[-1 - end].key:
+    while end < min(len(a), len(b)) - start and _is_same(a[-1 - end], b[-1 - end]):
         end += 1
     inner_a, inner_b = a[start : len(a) - end], b[start : len(b) - end]
     small = len(inner_a) * len(inner_b) <= _MOST_CELLS
@@ -201,26 +210,19 @@ def _pairs(a: Sequence[Portion], b: Sequence[Portion]) -> Iterator[SideBySide]:
 
 
 def _best(a: Sequence[Portion], b: Sequence[Portion]) -> Iterator[SideBySide]:
-    """The pairing in order of the greatest likeness, by dynamic programming from the end."""
-    best = [[0.0] * (len(b) + 1) for _ in range(len(a) + 1)]
+    """The pairing in order of the greatest likeness, and of parts that are as like, of those of one path."""
     likeness = [[_likeness(old, new) for new in b] for old in a]
-    for i in range(len(a) - 1, -1, -1):
-        row, below, like = best[i], best[i + 1], likeness[i]
-        for j in range(len(b) - 1, -1, -1):
-            row[j] = max(below[j], row[j + 1], below[j + 1] + like[j] if like[j] else 0.0)
-    i = j = 0
-    while i < len(a) and j < len(b):
-        if likeness[i][j] and best[i][j] == best[i + 1][j + 1] + likeness[i][j]:
+    places = {part.path: j for j, part in enumerate(b)}
+    for row, old in zip(likeness, a, strict=True):
+        if (j := places.get(old.path)) is not None and row[j]:
+            row[j] += _SAME_PATH
+    i0 = j0 = 0
+    for i, j in [*best_pairs(likeness, len(b)), (len(a), len(b))]:
+        yield from (SideBySide("removed", old, None) for old in a[i0:i])
+        yield from (SideBySide("added", None, new) for new in b[j0:j])
+        if i < len(a):
             yield _pair(a[i], b[j])
-            i, j = i + 1, j + 1
-        elif best[i][j] == best[i + 1][j]:
-            yield SideBySide("removed", a[i], None)
-            i += 1
-        else:
-            yield SideBySide("added", None, b[j])
-            j += 1
-    yield from (SideBySide("removed", old, None) for old in a[i:])
-    yield from (SideBySide("added", None, new) for new in b[j:])
+        i0, j0 = i + 1, j + 1
 
 
 def _hurried(a: Sequence[Portion], b: Sequence[Portion]) -> Iterator[SideBySide]:
@@ -246,6 +248,10 @@ def _likeness(a: Portion, b: Portion) -> float:
     if _akin(a, b):
         return 0.6 + 0.9 * (a.layers & b.layers).total()
     return 0.5 if a.family == b.family and isinstance(a.item, Unit) else 0.0
+
+
+def _is_same(a: Portion, b: Portion) -> bool:
+    return a.key == b.key and a.path == b.path
 
 
 def _akin(a: Portion, b: Portion) -> bool:

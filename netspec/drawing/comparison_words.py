@@ -21,6 +21,7 @@ _CHINESE: Final = {
     "{} difference between the layers: ": "层间有 {} 处差异：",
     "{} differences between the layers: ": "层间有 {} 处差异：",
     "{} added": "新增 {}", "{} removed": "移除 {}", "{} changed": "修改 {}",
+    "other values": "其他数值",
     "only in {net}, with its path there": "仅在 {net} 中，附其中的路径",
     "in both, with other arguments": "两者都有，实参不同",
     "; {place}: its path in {a} → in {b}": "；{place}：在 {a} 中的路径 → 在 {b} 中的路径",

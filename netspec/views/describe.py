@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from netspec.dims import Dim, Shape, Size
+from netspec.excerpts import LONGEST, excerpt
 from netspec.layers.base import TensorType
 from netspec.net import As, Combinator, Computed, Leaf, Net, Node, Read, Scope, Sequential, Term, Use, children
 from netspec.writing import shown
@@ -161,7 +162,16 @@ def value_text(layer_type: str, name: str, value: Any) -> str:
             return "×".join(_plain(value))  # pyright: ignore[reportUnknownArgumentType]  # integers or None per axis
         if isinstance(value, int) and axes and name in _BARE:
             return "×".join([str(value)] * int(axes[1]))
-    return str(value) if isinstance(value, Dim) else shown(_cut(value)).replace(f"'{_REST}'", _REST)
+    return str(value) if isinstance(value, Dim) else _listed(value)
+
+
+def _listed(value: Any) -> str:
+    """A value as in YAML; of a long list the first numbers and the last, of one of lists its shape."""
+    text = shown(_cut(value)).replace(f"'{_REST}'", _REST)
+    if len(text) <= LONGEST or not isinstance(value, tuple):
+        return text
+    items = cast("tuple[Any, ...]", value)
+    return excerpt(shown(items)) if any(isinstance(item, tuple) for item in items) else text
 
 
 def _cut(value: Any) -> Any:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from netspec.capture.families.tree import MemberList, Node
+from netspec.excerpts import excerpt
 
 Symbol = tuple[object, ...]
 """Equal for items that are alike, with all in them."""
@@ -204,8 +205,9 @@ def _held(row: Sequence[Element], rare: set[Symbol]) -> list[tuple[Element, dict
     return kept
 
 
-def difference(mine: Row, theirs: Row) -> tuple[str, str]:
-    """The first item of each of two lists that are not of one class; empty behind the end of one."""
+def difference(mine: Row, theirs: Row) -> tuple[str, str, str]:
+    """The first item of each of two lists that are not of one class, empty behind the end of one; and in which module
+    they are, empty at the top."""
     for a, b in zip(mine, theirs, strict=False):
         if a.symbol == b.symbol:
             continue
@@ -216,15 +218,16 @@ def difference(mine: Row, theirs: Row) -> tuple[str, str]:
         if a.node is not None and b.node is not None and a.node.mask == b.node.mask:
             for one, other in zip(a.lists, b.lists, strict=True):
                 if [e.symbol for e in one] != [e.symbol for e in other]:
-                    return difference(one, other)
-        return _told(a), _told(b)
+                    *told, place = difference(one, other)
+                    return told[0], told[1], ".".join(filter(None, (a.node.attribute or a.node.name, place)))
+        return _told(a), _told(b), ""
     longer = mine if len(mine) > len(theirs) else theirs
     rest = longer[min(len(mine), len(theirs)) :]
     told = _told(rest[0]) if rest else ""
-    return (told, "") if longer is mine else ("", told)
+    return (told, "", "") if longer is mine else ("", told, "")
 
 
 def _told(element: Element) -> str:
     while element.rounds:
         element = element.rounds[0][0]
-    return "" if element.node is None else element.node.text.partition("\n")[0].removeprefix("- ")
+    return "" if element.node is None else excerpt(element.node.text.partition("\n")[0].removeprefix("- "))

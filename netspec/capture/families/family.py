@@ -118,5 +118,6 @@ def _told(line: str) -> str:
 def _difference(classes: Sequence[int], rows: Sequence[Row], names: Sequence[str]) -> str:
     """Where a member is another than the first."""
     number = next(number for number, each in enumerate(classes) if each != classes[0])
-    mine, theirs = difference(rows[0], rows[number])
-    return f"where `{names[0]}` has {_told(mine)}, `{names[number]}` has {_told(theirs)}"
+    mine, theirs, place = difference(rows[0], rows[number])
+    where = f"in `{place}`, where" if place else "where"
+    return f"{where} `{names[0]}` has {_told(mine)}, `{names[number]}` has {_told(theirs)}"

@@ -148,7 +148,7 @@ def _outer_product(lowering: Lowering, call: TracedCall, op: str, values: Sequen
 def operand(lowering: Lowering, value: Any, result: Traced, of: Form) -> tuple[Traced | float, Form | None]:
     """A value with as many axes as the result, or a number; None for the form of what is one for all examples."""
     if isinstance(value, bool) or not isinstance(value, (Traced, int, float)):
-        raise NoForm(f"it is given {value!r}")
+        raise NoForm.of_given(value)
     if not isinstance(value, Traced):
         return value, None
     value = lowering.expanded.get(value, value)

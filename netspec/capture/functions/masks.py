@@ -54,7 +54,7 @@ def truth_of(lowering: Lowering, value: Any) -> Truth:
         NoForm: it is computed in another way.
     """
     if not isinstance(value, Traced):
-        raise NoForm(f"it is given {value!r} as a mask")
+        raise NoForm.of_given(value, " as a mask")
     found = lowering.truths.get(value)
     if found is not None:
         return found

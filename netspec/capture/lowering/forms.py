@@ -11,9 +11,16 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any, Final, NamedTuple
 
+from netspec.excerpts import given_text
+
 
 class NoForm(Exception):
     """A call that a spec cannot say; why, as a sentence without its place."""
+
+    @classmethod
+    def of_given(cls, value: object, what: str = "") -> NoForm:
+        """It is given what it cannot be given here."""
+        return cls(f"it is given {given_text(value)}{what}")
 
 
 class Form(NamedTuple):

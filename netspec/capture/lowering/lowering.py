@@ -195,7 +195,7 @@ class Lowering:
     def taken(self, value: Any) -> Traced:
         """A tensor that depends on the input, with the batch first."""
         if not isinstance(value, Traced):
-            raise NoForm(f"it is given {value!r}, which is no tensor")
+            raise NoForm.of_given(value, ", which is no tensor")
         if not value.varies:
             return self.constant(value, value.shape)
         ready = self.ready(value)
@@ -209,7 +209,7 @@ class Lowering:
     def anywhere(self, value: Any) -> tuple[Traced, Form]:
         """A tensor that depends on the input, and where its batch is."""
         if not isinstance(value, Traced):
-            raise NoForm(f"it is given {value!r}, which is no tensor")
+            raise NoForm.of_given(value, ", which is no tensor")
         if not value.varies:
             form = form_of(self, value)
             return self.constant(value, value.shape if form.plain else (1, *value.shape)), form

@@ -12,6 +12,7 @@ from netspec.capture.graph import NotCaptured
 from netspec.capture.modules.layers import at
 from netspec.capture.plugging.trials import Bench, ModuleCall, numbers_of, others_of, quiet, with_number
 from netspec.capture.running.named import named_modules
+from netspec.excerpts import given_text
 
 
 class KeptField(NamedTuple):
@@ -67,17 +68,17 @@ def fields_of(bench: Bench, calls: Sequence[ModuleCall]) -> list[KeptField]:
 
 
 def _unsaid(module: nn.Module, name: str, values: Sequence[Any]) -> str:
-    kept = getattr(module, name, None)
+    kept, given = getattr(module, name, None), given_text(values[0])
     if not all(map(is_plain, values)):
-        why = f"is {values[0]!r}, and a spec has numbers, truths and texts: make it in a class of your own"
+        why = f"is {given}, and a spec has numbers, truths and texts: make it in a class of your own"
     elif kept is not None and not is_same(kept, values[0]):
-        told = repr(kept) if is_plain(kept) else f"a `{type(kept).__name__}`"
+        told = given_text(kept) if is_plain(kept) else f"a `{type(kept).__name__}`"
         why = (
-            f"is {values[0]!r}, and the module keeps {told} under this name, where a layer reads it: keep it there as "
+            f"is {given}, and the module keeps {told} under this name, where a layer reads it: keep it there as "
             "it is given, and what is made of it under another name"
         )
     else:
-        why = f"is {values[0]!r}, which the module keeps nowhere: `self.{name} = {name}` in its `__init__` keeps it"
+        why = f"is {given}, which the module keeps nowhere: `self.{name} = {name}` in its `__init__` keeps it"
     return f"no layer can be made of `{type(module).__qualname__}`: its argument `{name}` {why}"
 
 

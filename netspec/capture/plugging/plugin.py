@@ -26,6 +26,7 @@ from netspec.capture.running.making import made_with
 from netspec.capture.running.modes import as_it_was
 from netspec.capture.running.named import named_modules
 from netspec.capture.running.runs import all_resized
+from netspec.excerpts import given_text
 from netspec.layers import MODULE_OF
 
 T = TypeVar("T")
@@ -193,7 +194,7 @@ def _called(kind: type[nn.Module], module: nn.Module, example: Sequence[Tensor])
         tensors = {name: value.detach() for name, value in given.items() if isinstance(value, Tensor)}
         for name, value in given.items():
             if name not in tensors and value is not signature.parameters[name].default:
-                raise NotCaptured(f"{told}: it is given {value!r} as `{name}`, and layers are given tensors")
+                raise NotCaptured(f"{told}: it is given {given_text(value)} as `{name}`, and layers are given tensors")
         if not tensors or any(tensor.dim() == 0 for tensor in tensors.values()):
             raise NotCaptured(f"{told}: it is given no tensor, or one without a batch")
         found.append(ModuleCall(part, with_own(part, made), tuple(tensors.values()), tuple(tensors)))

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.lazy import LazyModuleMixin
 
+from netspec.capture.running.calls import example_call, signature_text
 from netspec.capture.running.named import named_modules
 from netspec.capture.running.prepared import check_followed
 from netspec.capture.running.sources import ModuleSource, check_there, imported
@@ -135,18 +136,24 @@ def _made(factory: Callable[..., Any], arguments: tuple[Any, ...], named: Mappin
         except TypeError as error:
             if error.__traceback__ is None or error.__traceback__.tb_next is not None:
                 raise  # in the program, and not by the call
-            rest = text.rpartition(":")[2]
-            raise UsageError(
-                f"`{rest}` cannot be called so: {error}; it is `{rest}{_signature(factory)}`, and arguments are "
-                f"written behind it, as in \"{text}('name', 10)\""
-            ) from None
+            raise _uncalled(error, factory, arguments, named, text) from None
 
 
-def _signature(factory: Callable[..., Any]) -> str:
-    try:
-        return str(inspect.signature(factory))
-    except (TypeError, ValueError):  # made by C++
-        return "(…)"
+def _uncalled(
+    error: TypeError, factory: Callable[..., Any], arguments: tuple[Any, ...], named: Mapping[str, Any], text: str
+) -> UsageError:
+    """A factory has other parameters than it was called with: which, and a call that has been tried."""
+    home, _, rest = text.rpartition(":")
+    wrong = f"`{rest}` cannot be called so: {error}; it is `{rest}{signature_text(factory)}`"
+    call = example_call(factory, arguments, named)
+    if call is None:
+        return UsageError(
+            f"{wrong}, and arguments are written behind it: numbers, texts or lists of them; where it needs others, "
+            f"write a function that calls it, and name that in the place of `{rest}`, as in `{home}:make`"
+        )
+    if call == "()":
+        return UsageError(f"{wrong}: name it alone, `{text}`")
+    return UsageError(f'{wrong}, and arguments are written behind it, as in "{text}{call}"')
 
 
 @passing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from netspec.capture.graph import Place, Traced
@@ -91,6 +91,17 @@ class PlacedItem:
         if self.takes is not None:
             yield self.takes
         yield from self.values()
+
+
+def copies(items: Iterable[PlacedItem]) -> list[PlacedItem]:
+    """The items and those in them, of which others may be made; the values are the same."""
+    return [
+        replace(
+            item, body=None if item.body is None else copies(item.body), arguments=dict(item.arguments),
+            reads=dict(item.reads), options=dict(item.options), keys=dict(item.keys), labels=list(item.labels),
+        )
+        for item in items
+    ]  # fmt: skip
 
 
 def has_keys(item: PlacedItem) -> bool:

@@ -25,7 +25,7 @@ from netspec.capture.graph import (
     TracedCall,
     calls_in,
 )
-from netspec.capture.items import PlacedItem, layers_of, spliced
+from netspec.capture.items import PlacedItem, copies, layers_of, spliced
 from netspec.capture.lacking import advice, lacking_layers
 from netspec.capture.lowering.constants import hoist, settle
 from netspec.capture.lowering.forms import Form
@@ -250,7 +250,11 @@ def items_of(trace: Trace, habits: ListHabits | None = None) -> tuple[list[Place
     combined(items, outputs)
     joined(items, outputs)
     with_terms(items, outputs)
-    items = shaped(chained(items, outputs), habits or ListHabits())
+    items, habits = chained(items, outputs), habits or ListHabits()
+    trial = ListHabits()
+    shaped(copies(items), trial)  # a list of one list is as longer ones are, which may stand behind it
+    habits.rounds |= trial.rounds
+    items = shaped(items, habits)
     trouble = share(items)
     if trouble:
         raise NotCaptured(f"`{trouble[0]}` runs in several modules, which a spec cannot say")

@@ -98,7 +98,7 @@ def layers_of(text: str) -> str:
 @pytest.mark.parametrize("depth", [2, 3, 5])
 def test_numbers_that_each_layer_is_given_stand_in_front_of_them(depth: int) -> None:
     text = imported(Turning(depth), (6, 4)).text
-    assert "turned(cos, sin):" in text
+    assert "turned(cos, sin):" in text and "turned: [cos, sin]" in text
     assert layers_of(text).count("Buffer") == 2 and f"repeat: {depth}" in text
     assert layers_of(text).index("Buffer") < layers_of(text).index("sequential")
 
@@ -160,6 +160,64 @@ def test_a_list_of_one_list_is_as_those_of_more() -> None:
         netspec.build(netspec.loads(found.text, variant=name)).load_state_dict(module.state_dict())
 
 
+class Stages(nn.Module):
+    """Stages, each a list of pairs, of which the first has one."""
+
+    def __init__(self, ks: tuple[int, ...]) -> None:
+        super().__init__()
+        self.ks = ks
+        self.stages = nn.ModuleList(Stage(k) for k in ks)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for stage in self.stages:
+            x = stage(x)
+        return x
+
+
+class Stage(nn.Module):
+    """One of them."""
+
+    def __init__(self, k: int) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(nn.ModuleList((Hidden(8, 12), Hidden(8, 12))) for _ in range(k))
+        self.last = nn.Linear(8, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for pair in self.blocks:
+            one, two = cast("Iterable[nn.Module]", pair)
+            x = one(x) + x
+            x = two(x) + x
+        return self.last(x)
+
+
+def test_a_list_of_one_list_is_as_a_longer_one_behind_it() -> None:
+    members = {"small": Stages((1, 2)), "large": Stages((3, 4))}
+    found = from_torch_variants(members, torch.randn(2, 8))
+    assert re.findall(r"^  \w+: \{(.*)\}$", found.text, re.MULTILINE)[:2] == ["ks: [1, 2]", "ks: [3, 4]"]
+    module = Stages((2, 5))
+    built = netspec.build(netspec.loads(found.text, variant="small", set={"ks": [2, 5]}))
+    built.load_state_dict(module.state_dict())
+    x = torch.randn(3, 8)
+    assert torch.equal(built(x), module(x))
+
+
+class Returning(Mixed):
+    """Behind the list stands what looks like the end of a round, and is another sum."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x
+        for pair in self.layers:
+            mix, feed = cast("Iterable[nn.Module]", pair)
+            y = mix(y) + y
+            y = feed(y)
+        return y + x
+
+
+def test_a_sum_with_something_else_is_not_of_the_last_list() -> None:
+    text = imported(Returning(), (5, 8)).text
+    assert text.splitlines()[-2:] == ["    name: layers", "  - add: [[], x]"]
+
+
 # ---- numbers of families
 
 
@@ -209,6 +267,25 @@ def test_a_root_of_a_width_follows_from_it(kind: type[nn.Module]) -> None:
     built.load_state_dict(module.state_dict())
     x = torch.randn(3, 6)
     assert torch.equal(built.eval()(x), module.eval()(x))
+
+
+class Dropped(nn.Module):
+    """Layers with a rate that has nothing to do with their width."""
+
+    def __init__(self, width: int, rate: float) -> None:
+        super().__init__()
+        parts = [layer for _ in range(3) for layer in (nn.Linear(width, width), nn.ReLU(), nn.Dropout(rate))]
+        self.first, self.parts, self.last = nn.Linear(6, width), nn.Sequential(*parts), nn.Linear(width, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.parts(self.first(x)))
+
+
+@pytest.mark.parametrize("rates", [(0.1, 0.2), (0.25, 0.5)])
+def test_a_rate_is_no_root(rates: tuple[float, float]) -> None:
+    members = {"a": Dropped(24, rates[0]), "b": Dropped(96, rates[1])}
+    found = from_torch_variants(members, torch.randn(2, 6))
+    assert "** 0.5" not in found.text and f"drop: {rates[0]}" in found.text
 
 
 # ---- names

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from netspec.capture.families.values import Column, Value, fits, is_alone, multiple, root, whole
-from netspec.capture.shaping.meanings import WORDS, is_usable, may_mean, may_say
+from netspec.capture.shaping.meanings import WIDTH, WORDS, is_usable, kinds, may_mean, may_say
 from netspec.emit.naming import FreeNames
 from netspec.language.reserved import reserved
 
@@ -205,7 +205,8 @@ def _counted_from_one(variables: list[Variable], columns: Mapping[str, list[Valu
 def _formula(variable: Variable, other: Variable, name: str) -> str:
     """A variable as multiples of another, or as a root; empty if it is none."""
     if not any(isinstance(value, tuple) for value in variable.values):
-        return multiple(name, variable.values, other.values) or root(name, variable.values, other.values)
+        scaled = multiple(name, variable.values, other.values)
+        return scaled or (root(name, variable.values, other.values) if WIDTH in kinds(other.base) else "")
     lists = [value for value in variable.values if isinstance(value, tuple)]
     base = whole(other.values)
     if base is None or min(base) < _WIDE or len({len(each) for each in lists}) > 1 or len(lists) < len(base):

@@ -14,6 +14,10 @@ Column = Sequence[Value]
 _SIZE: Final = 16
 """From where on equal numbers are no chance."""
 _FACTORS: Final = (2, 3, 4, 6, 8)
+_DIGITS: Final = 12
+"""Letters of a number that was computed."""
+_MOST: Final = 64
+"""Heads, of which each has a share of the width."""
 _OF_FILE: Final = {"out": "width", "outs": "widths", "all_outs": "all_widths", "n": "size", "ns": "sizes"}
 
 
@@ -76,18 +80,27 @@ def root(name: str, values: Sequence[Value], others: Sequence[Value]) -> str:
 
     >>> root("width", ["4.0", '"32 ** 0.5"'], ["16", "32"]), root("width", ['"8 ** -0.5"', "0.25"], ["32", "64"])
     ('width ** 0.5', '(width / 4) ** -0.5')
+    >>> root("width", ["0.1", "0.2"], ["24", "96"])
+    ''
     """
     mine, theirs = [_number(value) for value in values], whole(others)
-    if theirs is None or 0 in theirs or not all(mine):
+    if theirs is None or by_chance(others) or not all(mine) or not any(map(_is_computed, values)):
         return ""
     for power in (0.5, -0.5):
         square = cast("float", mine[0]) ** (1 / power) / theirs[0]
         factor, share = round(square), round(1 / square) if square < 1 else 1
+        if factor > _MOST or share > _MOST:
+            continue
         term = f"({name} / {share})" if share > 1 else name if factor == 1 else f"({factor} * {name})"
         roots = [(other / share if share > 1 else factor * other) ** power for other in theirs]
         if all(math.isclose(a, b, rel_tol=1e-15) for a, b in zip(cast("list[float]", mine), roots, strict=True)):
             return f"{term} ** {power}"
     return ""
+
+
+def _is_computed(value: Value) -> bool:
+    """Whether a number is one that nobody types: with more digits than a rate has."""
+    return isinstance(value, str) and ("**" in value or len(value) >= _DIGITS)
 
 
 def _number(value: Value) -> float | None:

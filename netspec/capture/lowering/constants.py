@@ -8,7 +8,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from netspec.capture.graph import Region, Traced, TracedCall
 from netspec.capture.items import PlacedItem, leaves_of
@@ -21,14 +21,15 @@ if TYPE_CHECKING:
     from netspec.capture.lowering.lowering import Lowering
 
 
-def item_of(module: nn.Module, source: Traced, wanted: tuple[int, ...]) -> PlacedItem | None:
+def item_of(lowering: Lowering, source: Traced, wanted: tuple[int, ...]) -> PlacedItem | None:
     """The layer that gives a parameter, a buffer or numbers in this shape; None of too many numbers.
 
     Args:
-        module: the whole module.
+        lowering: that of the whole module.
         source: the value.
         wanted: its shape without the batch.
     """
+    module, origin = lowering.trace.root.module, lowering.roots.get(source, source).maker
     if source.kind == "parameter":
         arguments = {"shape": list(wanted)}
         return PlacedItem("Parameter", None, arguments=arguments, keys={"weight": source.key}, path=source.key)
@@ -42,7 +43,7 @@ def item_of(module: nn.Module, source: Traced, wanted: tuple[int, ...]) -> Place
     if sines is None and numbers is None:
         return None
     found = PlacedItem("Buffer", None, arguments={"value": numbers}, path=source.key)
-    found.numbers, found.place = table, None if source.maker is None else source.maker.place
+    found.numbers, found.place = table, None if origin is None else origin.place
     if sines is not None:
         found.word, found.arguments = "Sinusoids", sines
     if source.kind == "buffer" and source.key in module.state_dict():

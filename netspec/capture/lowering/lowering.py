@@ -235,7 +235,7 @@ class Lowering:
         root, wanted = self.roots.get(source, source), tuple(shape[1:])
         if (known := self.parameters.get((root, wanted))) is not None:
             return known
-        item = item_of(self.trace.root.module, source, wanted)
+        item = item_of(self, source, wanted)
         if item is None or (self.composes and kinds_of(source, wanted) > MANY):
             found = composed(self, source, wanted)
             if found is not None:

@@ -41,6 +41,8 @@ class ListHabits:
     """Words of the layers that are in each module of a list, in front of it."""
     trailing: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """Those that are behind it."""
+    rounds: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """Of lists of lists, words of the layers that are behind each list in them."""
 
     @staticmethod
     def of(path: str) -> str:
@@ -55,6 +57,7 @@ class ListHabits:
             found.apart |= each.apart
             found.leading |= each.leading
             found.trailing |= each.trailing
+            found.rounds |= each.rounds
         return found
 
 

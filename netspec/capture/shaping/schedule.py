@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise, takewhile
 from typing import Final, NamedTuple
 
-from netspec.capture.graph import Place, Traced
+from netspec.capture.graph import NotCaptured, Place, Traced
 from netspec.capture.items import BRANCH, PlacedItem
 from netspec.combinators import HEADS
 from netspec.emit.naming import FreeNames
@@ -107,7 +107,7 @@ class BodyNames:
         if value in self.names or value in self._needed:
             return
         if value not in self._makers and value not in self._heads:
-            raise AssertionError(f"a value of the shape {value.shape} is read before it is made")
+            raise NotCaptured(_OF_ANOTHER_CALL)
         self._needed.append(value)
 
     # ---- names
@@ -157,8 +157,19 @@ class BodyNames:
         maker, layer = self._makers.get(value), self._layers.get(value)
         if layer is not None and layer.named_as is not None:
             return self._base(layer.named_as)
-        base = _name_of(value, maker) or "x"
+        base = _name_of(value, maker, self._rank(maker)) or "x"
         return base if reserved(base) is None and base not in RESERVED else f"{base}_value"
+
+    def _rank(self, maker: PlacedItem | None) -> int:
+        """How many parameters or numbers the line that makes one has made before: `cos, sin = self.cos[:n], …`."""
+        if maker is None or maker.word not in _OF_NOTHING or maker.place is None:
+            return 0
+        here = [
+            item for item in dict.fromkeys(self._makers.values())
+            if item.word in _OF_NOTHING and item.place is not None
+            and (item.place.file, item.place.line) == (maker.place.file, maker.place.line)
+        ]  # fmt: skip
+        return here.index(maker)
 
     def _name(self, stem: str, group: Sequence[_Life], lives: _Lives, *, fewest: int) -> None:
         """Name the values that the program calls nearly the same."""
@@ -311,6 +322,10 @@ def _most(together: Sequence[_Life]) -> int:
 _ASSIGNED: Final = re.compile(r"\s*([A-Za-z_]\w*(?:\s*,\s*[A-Za-z_]\w*)*)\s*(?::[^=]+)?[-+*/@|&]?=(?!=)")
 
 
+_OF_ANOTHER_CALL: Final = (
+    "a module that runs several times has a parameter or a buffer that is no layer's, and a spec runs what is shared "
+    "whole: keep it in the module around, and hand it on to each run, as an argument of `forward`"
+)
 _OF_NOTHING: Final = ("Parameter", "Buffer", "Sinusoids")
 
 
@@ -320,8 +335,9 @@ def _of_key(path: str) -> str | None:
     return name if name.isidentifier() else None
 
 
-def _name_of(value: Traced, maker: PlacedItem | None) -> str | None:
-    """The name that the program gives to what is made in a line: that of the outermost module that gives it."""
+def _name_of(value: Traced, maker: PlacedItem | None, rank: int) -> str | None:
+    """The name that the program gives to what is made in a line: that of the outermost module that gives it; of several
+    names the one at a rank, where no call gives several results."""
     place: Place | None = None
     if maker is not None and maker.body is not None:
         place = maker.place
@@ -335,5 +351,5 @@ def _name_of(value: Traced, maker: PlacedItem | None) -> str | None:
     if found is None:
         return None
     names = [name.strip().strip("_").lower() for name in found[1].split(",")]
-    at = value.maker.results.index(value) if value.maker is not None and value in value.maker.results else 0
+    at = value.maker.results.index(value) if value.maker is not None and value in value.maker.results else rank
     return names[at] if at < len(names) else None

@@ -189,16 +189,27 @@ def _packed(
 
 def _last_round(group: list[PlacedItem], after: list[PlacedItem], outer: str, habits: ListHabits) -> list[PlacedItem]:
     """What stands behind a list of lists as it does behind each list in it but the last, which so is as the others."""
-    rounds: dict[str, list[str]] = {}
+    rounds: dict[str, list[PlacedItem]] = {}
     for item in group:
         name = _own_name(item, outer) if has_keys(item) else []
-        rounds.setdefault(name[0] if name else next(reversed(rounds), ""), []).append(item.word)
+        rounds.setdefault(name[0] if name else next(reversed(rounds), ""), []).append(item)
     first, last = next(iter(rounds.values())), rounds[next(reversed(rounds))]
-    words = [*first[len(last) :]] if len(rounds) > 1 else [*habits.trailing.get(habits.of(outer), ())]
+    if len(rounds) > 1:
+        model = first[len(last) :]
+        words = tuple(item.word for item in model)
+        if any(a.word != b.word for a, b in zip(first, last, strict=False)):
+            return []
+    else:
+        model, words = [], habits.rounds.get(habits.of(outer), ())
     rest = after[: len(words)]
-    if not rest or [item.word for item in rest] != words or any(map(has_keys, rest)) or first[: len(last)] != last:
+    known = {value for item in (*last, *rest) for value in item.gives} | {last[0].takes}
+    if not rest or tuple(item.word for item in rest) != words or any(map(has_keys, rest)):
         return []
-    habits.trailing[habits.of(outer)] = tuple(words)
+    if any(a.arguments != b.arguments for a, b in zip(model, rest, strict=False)):
+        return []
+    if any(value not in known for item in rest for value in item.read_values()):
+        return []  # it is of something else: what is added to the input of the network
+    habits.rounds[habits.of(outer)] = words
     return rest
 
 

@@ -104,6 +104,11 @@ def copies(items: Iterable[PlacedItem]) -> list[PlacedItem]:
     ]  # fmt: skip
 
 
+def is_within(path: str, owner: str) -> bool:
+    """Whether a module is another, or one in it; all are in the whole, whose path is empty."""
+    return not owner or path == owner or path.startswith(f"{owner}.")
+
+
 def has_keys(item: PlacedItem) -> bool:
     """Whether there are parameters or buffers in it."""
     return bool(item.keys) or any(map(has_keys, item.body or ()))

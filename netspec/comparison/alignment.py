@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -54,12 +54,7 @@ def pairing(a: Sequence[ComparedLayer], b: Sequence[ComparedLayer]) -> Pairs:
     better of two quick ways, one that begins with the paths and one that begins with what the layers are.
     """
     weights = PairWeights(a, b)
-    start = 0
-    while start < min(len(a), len(b)) and a[start] == b[start]:
-        start += 1
-    end = 0
-    while end < min(len(a), len(b)) - start and a[-1 - end] == b[-1 - end]:
-        end += 1
+    start, end = equal_ends(len(a), len(b), lambda i, j: a[i] == b[j])
     inner_a, inner_b = range(start, len(a) - end), range(start, len(b) - end)
     if len(inner_a) * len(inner_b) <= MOST_CELLS:
         found = best_pairs([weights.row(i, inner_b) for i in inner_a], len(inner_b))
@@ -70,6 +65,23 @@ def pairing(a: Sequence[ComparedLayer], b: Sequence[ComparedLayer]) -> Pairs:
     inner = [(i + start, j + start) for i, j in found]
     ends = zip(range(len(a) - end, len(a)), range(len(b) - end, len(b)), strict=True)
     return [*((i, i) for i in range(start)), *inner, *ends]
+
+
+def equal_ends(rows: int, columns: int, is_same: Callable[[int, int], bool]) -> tuple[int, int]:
+    """How many pairs are the same from the beginning of two sequences on, and how many of the rest from their end."""
+    most = min(rows, columns)
+    start = next((i for i in range(most) if not is_same(i, i)), most)
+    rest = most - start
+    return start, next((i for i in range(rest) if not is_same(rows - 1 - i, columns - 1 - i)), rest)
+
+
+def gaps(pairs: Pairs, rows: int, columns: int) -> Iterator[tuple[range, range, tuple[int, int] | None]]:
+    """What has no partner in front of each pair, in both sequences, and the pair; None behind the last."""
+    i0 = j0 = 0
+    for i, j in pairs:
+        yield range(i0, i), range(j0, j), (i, j)
+        i0, j0 = i + 1, j + 1
+    yield range(i0, rows), range(j0, columns), None
 
 
 class PairWeights:
@@ -140,12 +152,11 @@ def _by_paths(a: Sequence[ComparedLayer], b: Sequence[ComparedLayer]) -> Iterato
     """The most layers of one path and type whose order is the same, and between them as `_by_keys`."""
     where = {(one.path, one.type): j for j, one in enumerate(b)}
     common = [(i, where[one.path, one.type]) for i, one in enumerate(a) if (one.path, one.type) in where]
-    i0 = j0 = 0
-    for i, j in [*_growing(common), (len(a), len(b))]:
-        yield from ((i0 + c, j0 + d) for c, d in _by_keys(a[i0:i], b[j0:j]))
-        if i < len(a):
-            yield i, j
-        i0, j0 = i + 1, j + 1
+    for olds, news, pair in gaps(_growing(common), len(a), len(b)):
+        inner = _by_keys(a[olds.start : olds.stop], b[news.start : news.stop])
+        yield from ((olds.start + c, news.start + d) for c, d in inner)
+        if pair is not None:
+            yield pair
 
 
 def _growing(pairs: Pairs) -> Pairs:
@@ -167,16 +178,29 @@ def _growing(pairs: Pairs) -> Pairs:
 
 def _by_keys(a: Sequence[ComparedLayer], b: Sequence[ComparedLayer]) -> Iterator[tuple[int, int]]:
     """Equal layers first, then in each stretch between them those of one type."""
-    for tag, a0, a1, b0, b1 in aligned([one.key for one in a], [one.key for one in b]):
+    return in_a_hurry([(one.key, one.type) for one in a], [(one.key, one.type) for one in b])
+
+
+def in_a_hurry(
+    a: Sequence[tuple[Hashable, Hashable]], b: Sequence[tuple[Hashable, Hashable]]
+) -> Iterator[tuple[int, int]]:
+    """Pairs of what is equal, by `difflib`, and in each stretch between them of what is of one kind.
+
+    Args:
+        a: what is equal for equal things, and the kind, of each.
+        b: likewise.
+    """
+    for tag, a0, a1, b0, b1 in _aligned([key for key, _ in a], [key for key, _ in b]):
         if tag == "equal":
             yield from zip(range(a0, a1), range(b0, b1), strict=True)
             continue
-        for inner, c0, c1, d0, d1 in aligned([one.type for one in a[a0:a1]], [one.type for one in b[b0:b1]]):
+        kinds = ([kind for _, kind in a[a0:a1]], [kind for _, kind in b[b0:b1]])
+        for inner, c0, c1, d0, d1 in _aligned(*kinds):
             if inner == "equal":
                 yield from zip(range(a0 + c0, a0 + c1), range(b0 + d0, b0 + d1), strict=True)
 
 
-def aligned(a: Sequence[Hashable], b: Sequence[Hashable]) -> Sequence[tuple[str, int, int, int, int]]:
+def _aligned(a: Sequence[Hashable], b: Sequence[Hashable]) -> Sequence[tuple[str, int, int, int, int]]:
     """difflib's opcodes. With many equal pairs, difflib's heuristic (`autojunk`) is used, since the time grows with
     their number: two nets of 10,000 equal layers have a hundred million."""
     often = Counter(b)

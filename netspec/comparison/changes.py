@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from netspec.comparison.alignment import ComparedLayer, pairing
+from netspec.comparison.alignment import ComparedLayer, gaps, pairing
 from netspec.kinds import kinds_of
 from netspec.net import Leaf
 
@@ -25,13 +25,12 @@ class Change:
 def changes_of(a: Sequence[Leaf], b: Sequence[Leaf]) -> Iterator[Change]:
     """The layers that differ, in order: those of a net alone, and those of both with other arguments."""
     olds, news = ([ComparedLayer(leaf.path, leaf.type, key(leaf)) for leaf in leaves] for leaves in (a, b))
-    i0 = j0 = 0
-    for i, j in [*pairing(olds, news), (len(a), len(b))]:
-        yield from (Change("removed", old, None) for old in a[i0:i])
-        yield from (Change("added", None, new) for new in b[j0:j])
-        if i < len(a) and olds[i].key != news[j].key:
-            yield Change("changed", a[i], b[j], tuple(arguments_of(a[i], b[j])))
-        i0, j0 = i + 1, j + 1
+    for alone_a, alone_b, pair in gaps(pairing(olds, news), len(a), len(b)):
+        yield from (Change("removed", a[i], None) for i in alone_a)
+        yield from (Change("added", None, b[j]) for j in alone_b)
+        if pair is not None and olds[pair[0]].key != news[pair[1]].key:
+            old, new = a[pair[0]], b[pair[1]]
+            yield Change("changed", old, new, tuple(arguments_of(old, new)))
 
 
 def key(leaf: Leaf) -> Hashable:

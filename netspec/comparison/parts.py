@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from netspec.comparison.alignment import aligned, best_pairs
+from netspec.comparison.alignment import Pairs, best_pairs, equal_ends, gaps, in_a_hurry
 from netspec.comparison.changes import key
 from netspec.layers.base import TensorType
 from netspec.net import As, Leaf, Net, Node, Scope, Sequential, Use, leaves, walk
@@ -196,48 +196,31 @@ def output_of(item: Item | BranchOf) -> TensorType:
 def _pairs(a: Sequence[Portion], b: Sequence[Portion]) -> Iterator[SideBySide]:
     """The pairs of two chains: equal ends of equal paths first, which most comparisons have, and the best alignment
     between."""
-    start = 0
-    while start < min(len(a), len(b)) and _is_same(a[start], b[start]):
-        yield SideBySide("same", a[start], b[start])
-        start += 1
-    end = 0
-    while end < min(len(a), len(b)) - start and _is_same(a[-1 - end], b[-1 - end]):
-        end += 1
+    start, end = equal_ends(len(a), len(b), lambda i, j: _is_same(a[i], b[j]))
     inner_a, inner_b = a[start : len(a) - end], b[start : len(b) - end]
-    small = len(inner_a) * len(inner_b) <= _MOST_CELLS
-    yield from _best(inner_a, inner_b) if small else _hurried(inner_a, inner_b)
+    yield from (SideBySide("same", old, new) for old, new in zip(a[:start], b[:start], strict=True))
+    found = _best(inner_a, inner_b) if len(inner_a) * len(inner_b) <= _MOST_CELLS else _hurried(inner_a, inner_b)
+    for alone_a, alone_b, pair in gaps(found, len(inner_a), len(inner_b)):
+        yield from (SideBySide("removed", inner_a[i], None) for i in alone_a)
+        yield from (SideBySide("added", None, inner_b[j]) for j in alone_b)
+        if pair is not None:
+            yield _pair(inner_a[pair[0]], inner_b[pair[1]])
     yield from (SideBySide("same", old, new) for old, new in zip(a[len(a) - end :], b[len(b) - end :], strict=True))
 
 
-def _best(a: Sequence[Portion], b: Sequence[Portion]) -> Iterator[SideBySide]:
+def _best(a: Sequence[Portion], b: Sequence[Portion]) -> Pairs:
     """The pairing in order of the greatest likeness, and of parts that are as like, of those of one path."""
     likeness = [[_likeness(old, new) for new in b] for old in a]
     places = {part.path: j for j, part in enumerate(b)}
     for row, old in zip(likeness, a, strict=True):
         if (j := places.get(old.path)) is not None and row[j]:
             row[j] += _SAME_PATH
-    i0 = j0 = 0
-    for i, j in [*best_pairs(likeness, len(b)), (len(a), len(b))]:
-        yield from (SideBySide("removed", old, None) for old in a[i0:i])
-        yield from (SideBySide("added", None, new) for new in b[j0:j])
-        if i < len(a):
-            yield _pair(a[i], b[j])
-        i0, j0 = i + 1, j + 1
+    return best_pairs(likeness, len(b))
 
 
-def _hurried(a: Sequence[Portion], b: Sequence[Portion]) -> Iterator[SideBySide]:
-    """Equal parts by `difflib`, and between them parts of one kin."""
-    for tag, a0, a1, b0, b1 in aligned([part.key for part in a], [part.key for part in b]):
-        if tag == "equal":
-            yield from (SideBySide("same", old, new) for old, new in zip(a[a0:a1], b[b0:b1], strict=True))
-            continue
-        for inner, c0, c1, d0, d1 in aligned([part.kin for part in a[a0:a1]], [part.kin for part in b[b0:b1]]):
-            olds, news = a[a0 + c0 : a0 + c1], b[b0 + d0 : b0 + d1]
-            if inner == "equal":
-                yield from map(_pair, olds, news)
-            else:
-                yield from (SideBySide("removed", old, None) for old in olds)
-                yield from (SideBySide("added", None, new) for new in news)
+def _hurried(a: Sequence[Portion], b: Sequence[Portion]) -> Pairs:
+    """Equal parts, and between them parts of one kin."""
+    return list(in_a_hurry([(part.key, part.kin) for part in a], [(part.key, part.kin) for part in b]))
 
 
 def _likeness(a: Portion, b: Portion) -> float:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from netspec.capture.graph import Region, Traced, TracedCall
-from netspec.capture.items import PlacedItem, leaves_of
+from netspec.capture.items import PlacedItem, is_within, leaves_of
 from netspec.capture.lowering.lookups import only_reshapes
 from netspec.capture.numbers.sinusoids import sinusoids
 from netspec.capture.numbers.tables import told
@@ -183,7 +183,7 @@ def hoist(items: list[PlacedItem]) -> None:
             continue
         depth = min(_common(chain, other) for other in reading)
         owner = item.path.rpartition(".")[0]
-        if depth == len(chain) or not _is_within(chain[depth - 1].path if depth else "", owner):
+        if depth == len(chain) or not is_within(chain[depth - 1].path if depth else "", owner):
             continue
         if any(one.word != "sequential" for other in (chain, *reading) for one in other[depth:]):
             continue  # what runs on slices reads nothing from outside
@@ -209,8 +209,3 @@ def _common(one: Sequence[PlacedItem], other: Sequence[PlacedItem]) -> int:
 def _reads_nothing(item: PlacedItem) -> bool:
     """Whether an item is a parameter or numbers, where no module of its own stands."""
     return item.body is None and len(item.gives) == 1 and next(item.read_values(), None) is None
-
-
-def _is_within(path: str, owner: str) -> bool:
-    """Whether a module is another, or one in it."""
-    return not owner or path == owner or path.startswith(f"{owner}.")

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise, takewhile
 from typing import Final, NamedTuple
 
-from netspec.capture.graph import NotCaptured, Place, Traced
+from netspec.capture.graph import Place, Traced
 from netspec.capture.items import BRANCH, PlacedItem
 from netspec.combinators import HEADS
 from netspec.emit.naming import FreeNames
@@ -107,7 +107,7 @@ class BodyNames:
         if value in self.names or value in self._needed:
             return
         if value not in self._makers and value not in self._heads:
-            raise NotCaptured(_OF_ANOTHER_CALL)
+            raise AssertionError(f"a value of the shape {value.shape} is read before it is made")
         self._needed.append(value)
 
     # ---- names
@@ -322,10 +322,6 @@ def _most(together: Sequence[_Life]) -> int:
 _ASSIGNED: Final = re.compile(r"\s*([A-Za-z_]\w*(?:\s*,\s*[A-Za-z_]\w*)*)\s*(?::[^=]+)?[-+*/@|&]?=(?!=)")
 
 
-_OF_ANOTHER_CALL: Final = (
-    "a module that runs several times has a parameter or a buffer that is no layer's, and a spec runs what is shared "
-    "whole: keep it in the module around, and hand it on to each run, as an argument of `forward`"
-)
 _OF_NOTHING: Final = ("Parameter", "Buffer", "Sinusoids")
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from netspec.capture.items import BRANCH, PlacedItem, has_keys, is_numbered
+from netspec.capture.items import BRANCH, PlacedItem, has_keys, is_numbered, is_within
 from netspec.capture.shaping.packing import ListHabits, Packed, packed
 from netspec.combinators import HEADS
 from netspec.language.names import MODULE_ATTRIBUTES
@@ -123,7 +123,7 @@ def _spliced(item: PlacedItem, path: str, habits: ListHabits, *, in_numbers: boo
 
 def _within(item: PlacedItem, path: str) -> bool:
     """Whether an item is a module below a path, or no module, or holds one."""
-    return not item.path or item.path == path or item.path.startswith(f"{path}.")
+    return not item.path or is_within(item.path, path)
 
 
 def _common(item: PlacedItem) -> str:
